@@ -1,0 +1,34 @@
+"""`python -m fastloss demo` and `python -m fastloss bench`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m fastloss", description="fastloss on this machine")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="why the loss matters: handwritten digits, then the speed table")
+    demo.add_argument("--output", default="fastloss_demo.png", help="the picture (default: %(default)s)")
+    bench = commands.add_parser("bench", help="the speed table alone")
+    bench.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    bench.add_argument("--threads", type=int, help="for fastloss and torch (default: their own)")
+    for command in (demo, bench):
+        command.add_argument("--quick", action="store_true", help="small and rough, in a few seconds")
+    options = parser.parse_args(arguments)
+
+    from fastloss import _bench
+
+    if options.command == "demo":
+        from fastloss import _demo
+
+        _demo.run(output=options.output, quick=options.quick)
+        print("\nThe speed of fastloss on this machine:\n")
+        _bench.run(quick=options.quick)
+    else:
+        _bench.run(as_json=options.json, threads=options.threads, quick=options.quick)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,309 @@
+"""What a caller may pass, and the words of every error.
+
+The core refuses a call that is not legal as it stands without saying why. Then `prepare` here converts
+what may be converted (lists, tensors, other byte orders) and raises a named error for what may not, so
+that a legal call pays for none of this. A message names the argument, the value found and the rule.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from fastloss import _core
+
+FLOATS = "float64, float32, float16 or bfloat16"
+
+
+# ---- options -------------------------------------------------------------------------------------------
+
+
+def reduction(value: object) -> NoReturn:
+    raise ValueError(f'reduction = {value!r} is unknown: it must be "mean", "sum" or "none"')
+
+
+def normalizer(value: Any, reduction: str) -> float:
+    if reduction != "mean":
+        raise ValueError(f'normalizer = {value!r} given with reduction = {reduction!r}: it replaces the divisor of "mean"')
+    return positive("normalizer", value)
+
+
+def n_threads(value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < 1:
+        raise ValueError(f"n_threads = {value!r} must be None or an integer >= 1")
+    return min(operator.index(value), 1 << 20)
+
+
+def axis(value: Any, ndim: int, name: str) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"axis = {value!r} must be an integer")
+    at = operator.index(value)
+    if not -ndim <= at < ndim:
+        raise ValueError(f"axis = {at} is out of range for {name} with {ndim} dimensions")
+    return at
+
+
+# ---- parameters of losses ------------------------------------------------------------------------------
+
+
+def number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not hasattr(value, "__float__") or np.ndim(value) != 0:
+        raise TypeError(f"{name} = {value!r} must be a number")
+    result = float(value)
+    if not math.isfinite(result):
+        raise ValueError(f"{name} = {value!r} must be finite")
+    return result
+
+
+def positive(name: str, value: Any) -> float:
+    result = number(name, value)
+    if result <= 0:
+        raise ValueError(f"{name} = {value!r} must be > 0")
+    return result
+
+
+def non_negative(name: str, value: Any) -> float:
+    result = number(name, value)
+    if result < 0:
+        raise ValueError(f"{name} = {value!r} must be >= 0")
+    return result
+
+
+def fraction(name: str, value: Any) -> float:
+    result = number(name, value)
+    if not 0 <= result <= 1:
+        raise ValueError(f"{name} = {value!r} must lie in [0, 1]")
+    return result
+
+
+def integer_or_none(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} = {value!r} must be an integer or None")
+    result = operator.index(value)
+    if not -(1 << 63) <= result < 1 << 63:
+        raise ValueError(f"{name} = {value!r} must fit 64 bits")
+    return result
+
+
+def class_weight(value: Any) -> np.ndarray | None:
+    if value is None:
+        return None
+    weight = np.array(as_array("class_weight", value), np.float64)
+    if weight.ndim != 1:
+        raise ValueError(f"class_weight has shape {weight.shape}: it must have one entry a class, shape (C,)")
+    for c in np.flatnonzero(~((weight >= 0) & np.isfinite(weight)))[:1]:
+        raise ValueError(f"class_weight[{c}] = {weight[c]} must be finite and >= 0")
+    return weight
+
+
+# ---- arrays --------------------------------------------------------------------------------------------
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """The argument as an ndarray in native byte order, sharing memory where it can."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array: fill it, and pass sample_weight = ~mask to leave elements out")
+    if type(value).__module__.partition(".")[0] == "torch":
+        return _from_torch(name, value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} cannot be read as an array: {error}") from error
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _from_torch(name: str, tensor: Any) -> np.ndarray:
+    if getattr(tensor, "requires_grad", False):
+        raise TypeError(f"{name} is a torch tensor that requires grad: pass {name}.detach()")
+    if tensor.device.type != "cpu":
+        raise TypeError(f"{name} is a torch tensor on {tensor.device}: pass {name}.cpu()")
+    if str(tensor.dtype) == "torch.bfloat16":
+        try:
+            from ml_dtypes import bfloat16
+        except ImportError:
+            raise TypeError(f"{name} is a torch bfloat16 tensor: NumPy reads those through ml_dtypes "
+                            "(pip install ml_dtypes)") from None
+        import torch
+
+        return tensor.view(torch.uint16).numpy().view(bfloat16)
+    return tensor.numpy()
+
+
+def scores(name: str, value: Any) -> np.ndarray:
+    array = as_array(name, value)
+    if array.dtype.kind in "iub":
+        return array.astype(np.float64)
+    if not _is_float(array.dtype):
+        raise TypeError(f"{name} has dtype {array.dtype}: scores must be {FLOATS}, or integers")
+    return array
+
+
+def _is_float(dtype: np.dtype) -> bool:
+    return _core.is_supported(dtype) and dtype.kind not in "iub"
+
+
+def elements(name: str, value: Any, pred: np.ndarray, pred_name: str) -> np.ndarray:
+    """An operand of exactly the shape of the scores."""
+    array = as_array(name, value)
+    if not _core.is_supported(array.dtype):
+        raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}, integer or bool")
+    if array.ndim == 0 and pred.ndim > 0:
+        raise ValueError(f"{name} is a scalar, {pred_name} has shape {pred.shape}: shapes must match exactly; "
+                         f"np.broadcast_to({name}, {pred.shape}) repeats it without a copy")
+    if array.shape != pred.shape:
+        raise ValueError(f"{name} has shape {array.shape}, {pred_name} has shape {pred.shape}: they must match exactly, "
+                         "nothing is broadcast")
+    return array
+
+
+def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: str, soft: bool) -> np.ndarray:
+    """Integer labels of the rows, or soft targets of the shape of the logits."""
+    array = as_array(name, value)
+    shape = row_shape(logits, axis)
+    if array.size == 0 and array.shape == shape and not isinstance(value, np.ndarray):
+        array = array.astype(np.int64)  # NumPy makes an empty list float64
+    if array.dtype.kind in "iub":
+        if array.ndim == 0 and shape:
+            raise ValueError(f"{name} is a scalar, {logits_name} has shape {logits.shape}: it needs one label a row, shape "
+                             f"{shape}; np.broadcast_to({name}, {shape}) repeats it without a copy")
+        if array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}, {logits_name} has shape {logits.shape}: integer labels must "
+                             f"have shape {shape}, that of {logits_name} without its class axis")
+        return array
+    if not _core.is_supported(array.dtype):
+        raise TypeError(f"{name} has dtype {array.dtype}: it must hold integer labels"
+                        + (f", or soft targets as {FLOATS}" if soft else ""))
+    if not soft:
+        raise TypeError(f"{name} has dtype {array.dtype}: it must hold integer labels")
+    if array.shape != logits.shape:
+        raise ValueError(f"{name} has dtype {array.dtype} and shape {array.shape}, {logits_name} has shape {logits.shape}: "
+                         f"soft targets must have exactly that shape, labels must be integers of shape {shape}")
+    return array
+
+
+def row_shape(logits: np.ndarray, axis: int) -> tuple[int, ...]:
+    return tuple(np.delete(logits.shape, axis).tolist())
+
+
+def weights(value: Any, shape: tuple[int, ...], name: str = "sample_weight") -> np.ndarray:
+    array = as_array(name, value)
+    if not _core.is_supported(array.dtype):
+        raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}, integer or bool")
+    if array.shape != shape[: array.ndim]:
+        raise ValueError(f"{name} has shape {array.shape}: it must be that of the unreduced loss, {shape}, "
+                         "or of its leading axes")
+    return array
+
+
+def output(name: str, value: Any, shape: tuple[int, ...], like: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Where a result goes: the very memory of the argument, or an error."""
+    if not hasattr(value, "__array__") and not isinstance(value, np.ndarray):
+        raise TypeError(f"{name} is a {type(value).__name__}: it must be an array")
+    if isinstance(value, np.ndarray) and not value.dtype.isnative:
+        raise TypeError(f"{name} has dtype {value.dtype} in foreign byte order: it must be {FLOATS} in native order")
+    array = as_array(name, value)
+    if not _is_float(array.dtype):
+        raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}: it must have that of {like}, {shape}")
+    if not array.flags.writeable:
+        raise ValueError(f"{name} is read-only: it must be writable")
+    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape)):
+        raise ValueError(f"{name} has strides {array.strides}: its elements must not share memory")
+    for other, operand in inputs.items():
+        if np.shares_memory(array, operand) and not (other == like and _same_place(array, operand)):
+            raise ValueError(f"{name} overlaps {other} in memory: it may be {like} itself (same address, shape and strides) "
+                             "or share nothing with any argument")
+    return array
+
+
+def _same_place(a: np.ndarray, b: np.ndarray) -> bool:
+    return (a.ctypes.data, a.shape, a.strides, a.itemsize) == (b.ctypes.data, b.shape, b.strides, b.itemsize)
+
+
+def prepare(names: tuple[str, str], rowwise: bool, soft: bool, pred: Any, target: Any, parameters: _core.Parameters,
+            weight: Any, out: Any, hess_out: Any, vector: Any, axis_: Any) -> tuple[Any, ...]:
+    """All operands of a call, converted, or the error that says why not."""
+    name, target_name = names
+    x = scores(name, pred)
+    shape = x.shape
+    if rowwise:
+        axis_, shape = class_axis(name, x, axis_)
+        t = labels(target_name, target, x, axis_, name, soft)
+        n = parameters.class_weight
+        if n is not None and n.shape[0] != x.shape[axis_]:
+            raise ValueError(f"class_weight has {n.shape[0]} entries, {name} has {x.shape[axis_]} classes: one each is needed")
+    else:
+        t = elements(target_name, target, x, name)
+    inputs = {name: x, target_name: t}
+    if weight is not None:
+        weight = inputs["sample_weight"] = weights(weight, shape)
+    if vector is not None:
+        vector = inputs["vector"] = elements("vector", vector, x, name)
+    if out is not None:
+        out = output("out", out, x.shape, name, inputs)
+        inputs["out"] = out
+    if hess_out is not None:
+        hess_out = output("hess_out", hess_out, x.shape, name, inputs)
+    return x, t, weight, out, hess_out, vector, axis_
+
+
+def class_axis(name: str, logits: np.ndarray, axis_: Any) -> tuple[int, tuple[int, ...]]:
+    """The class axis and the shape of the rows."""
+    if logits.ndim == 0:
+        raise ValueError(f"{name} is a scalar: it needs a class axis, shape (..., C)")
+    axis_ = axis(axis_, logits.ndim, name)
+    if logits.shape[axis_] == 0:
+        raise ValueError(f"{name} has shape {logits.shape}: there must be at least one class along axis {axis_}")
+    return axis_, row_shape(logits, axis_)
+
+
+def finite(name: str, array: np.ndarray) -> None:
+    for at in np.argwhere(~np.isfinite(array))[:1]:
+        raise ValueError(f"{name}{_subscript(at)} = {array[tuple(at)]} must be finite")
+
+
+def weight_values(array: np.ndarray) -> None:
+    for at in np.argwhere(~((array >= 0) & np.isfinite(array)))[:1]:
+        raise ValueError(f"sample_weight{_subscript(at)} = {array[tuple(at)]} must be finite and >= 0")
+
+
+# ---- what only the data can tell -----------------------------------------------------------------------
+
+
+def bad_data(pred: np.ndarray, target: np.ndarray, weight: np.ndarray | None, axis: int, label_row: int,
+             weight_row: int, target_row: int, name: str = "target") -> NoReturn:
+    """A row that must not be: its position is counted over the rows in C order."""
+    shape = row_shape(pred, axis) if axis >= 0 else pred.shape
+    if label_row >= 0:
+        at = _index(label_row, shape)
+        raise ValueError(f"{name}{_subscript(at)} = {target[at]} is out of range for {pred.shape[axis]} classes")
+    if weight_row >= 0 and weight is not None:
+        at = _index(weight_row, shape)[: weight.ndim]
+        raise ValueError(f"sample_weight{_subscript(at)} = {weight[at]} must be finite and >= 0")
+    at = _index(target_row, shape)
+    row = np.moveaxis(target, axis, -1)[at]
+    c = int(np.flatnonzero(row < 0)[0])
+    at = (*at[:axis], c, *at[axis:])
+    raise ValueError(f"{name}{_subscript(at)} = {row[c]} is negative: soft targets must be >= 0")
+
+
+def _index(row: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(row, shape)) if shape else ()
+
+
+def _subscript(at: Sequence[int]) -> str:
+    return f"[{', '.join(map(str, at))}]" if at else ""
+
+
+def mean_of_nothing() -> float:
+    warnings.warn("mean of nothing: no row counts (none given, all ignored, or weights that sum to 0)",
+                  RuntimeWarning, stacklevel=4)
+    return math.nan

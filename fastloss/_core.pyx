@@ -1,0 +1,698 @@
+# distutils: language = c
+"""The way from Python objects to the C core: operands, legality, threads. No mathematics.
+
+A call that is not legal as it stands gives None here, cheaply; _check.py then converts the arguments or
+explains what is wrong with them. What only the data can tell (a label out of range, a negative weight)
+is looked for before anything is written, and _check.py words it.
+
+Operands come through the buffer protocol itself, of which a typed memoryview is a wrapper with one dtype
+and a fixed number of dimensions: a call here takes any number of either, half formats among them, and a
+memoryview costs a third of a small call.
+"""
+import os
+
+import numpy as np
+
+from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+
+cdef extern from "fastloss.h" nogil:
+    enum:
+        FL_MAXDIM
+        FL_F64, FL_F32, FL_F16, FL_BF16, FL_I64, FL_I32, FL_I16, FL_I8, FL_U64, FL_U32, FL_U16, FL_U8, FL_BOOL
+        FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_LABEL, FL_GRAD, FL_HESS, FL_HVP, FL_VALUE
+        FL_LOGSUMEXP, FL_ENTROPY, FL_CORRECT, FL_SOFTMAX, FL_LOG_SOFTMAX, FL_ROLES
+        FL_BLOCK
+        FL_EXP, FL_EXP_NONPOSITIVE, FL_LOG, FL_LOG1P, FL_TANH, FL_SINH
+    ctypedef struct fl_operand:
+        char *data
+        int type
+        ptrdiff_t along
+        ptrdiff_t *stride
+    ctypedef struct fl_softmax:
+        const void *gain
+        const void *smooth
+        double z_loss
+        double softcap
+        double logit_scale
+        int64_t ignore_index
+        int has_ignore
+    ctypedef struct fl_call
+    ctypedef struct fl_run
+    ctypedef void fl_kernel(const fl_call *, const fl_run *) noexcept nogil
+    ctypedef struct fl_table:
+        const char *isa
+        int bits
+        fl_kernel *softmax
+        fl_kernel **elementwise
+        void (*math)(int, const void *, void *, ptrdiff_t) noexcept nogil
+    ctypedef struct fl_call:
+        const fl_table *table
+        fl_kernel *kernel
+        int soft_target
+        int lanes_across
+        int stream
+        int raw_values
+        ptrdiff_t rows
+        ptrdiff_t classes
+        ptrdiff_t per_block
+        ptrdiff_t per_task
+        double scale
+        int ndim
+        ptrdiff_t *shape
+        fl_operand *op
+        fl_softmax softmax
+        double *parameter
+    ctypedef struct fl_scan:
+        ptrdiff_t bad_label
+        ptrdiff_t bad_weight
+        ptrdiff_t bad_target
+        double weight
+        ptrdiff_t counted
+    const char **fl_isa_names
+    const char **fl_elementwise_names
+    int fl_isa_runs(const char *)
+    const fl_table *fl_table_of(const char *, int)
+    ptrdiff_t fl_tasks(const fl_call *)
+    double fl_task(const fl_call *, ptrdiff_t)
+    void fl_scan_task(const fl_call *, const double *, ptrdiff_t, fl_scan *)
+    void fl_process_init()
+    int fl_process_forked()
+    int fl_process_enter()
+    void fl_process_leave()
+    int fl_openmp_version()
+    int fl_openmp_max_threads()
+    int fl_openmp_in_parallel()
+    void fl_openmp_pause()
+    const char *fl_compiler()
+
+
+# ---- instruction sets -------------------------------------------------------------------------------
+
+cdef const fl_table *table32
+cdef const fl_table *table64
+
+
+cdef tuple _built():
+    names, i = [], 0
+    while fl_isa_names[i] != NULL:
+        names.append(fl_isa_names[i].decode())
+        i += 1
+    return tuple(names)
+
+
+def isas():
+    """Names of the instruction sets that this build holds and this processor runs, best first."""
+    return tuple(name for name in _built() if fl_isa_runs(name.encode()))
+
+
+def isa():
+    """Name of the instruction set in use."""
+    return table32.isa.decode()
+
+
+cdef int _choose(name) except -1:
+    global table32, table64
+    if name is None:
+        name = isas()[0]
+    elif name not in _built():
+        raise ImportError(f"FASTLOSS_ISA = {name!r} is unknown: this build has {', '.join(_built())}")
+    elif name not in isas():
+        raise ImportError(f"FASTLOSS_ISA = {name!r} is not supported by this processor, which runs {', '.join(isas())}")
+    table32 = fl_table_of(name.encode(), 32)
+    table64 = fl_table_of(name.encode(), 64)
+    return 0
+
+
+_choose(os.environ.get("FASTLOSS_ISA"))
+
+
+def math(str function, x):
+    """The core's own function of a contiguous float32 or float64 array, for the accuracy tests."""
+    cdef int which = {"exp": FL_EXP, "exp_nonpositive": FL_EXP_NONPOSITIVE, "log": FL_LOG, "log1p": FL_LOG1P,
+                      "tanh": FL_TANH, "sinh": FL_SINH}[function]
+    y = np.empty_like(x)
+    cdef size_t source = x.ctypes.data, goal = y.ctypes.data
+    cdef ptrdiff_t n = x.size
+    cdef const fl_table *table = table32 if x.dtype == np.float32 else table64
+    if x.dtype not in (np.float32, np.float64) or not x.flags.c_contiguous:
+        raise TypeError("math takes contiguous float32 or float64 arrays")
+    with nogil:
+        table.math(which, <const void *>source, <void *>goal, n)
+    return y
+
+
+# ---- process and threads ----------------------------------------------------------------------------
+
+fl_process_init()
+os.register_at_fork(before=lambda: fl_openmp_pause())
+
+compiler = fl_compiler().decode()
+openmp = fl_openmp_version()
+
+
+def forked():
+    """Is this process, or was one of its ancestors since exec, made by fork?"""
+    return bool(fl_process_forked())
+
+
+def openmp_threads():
+    """Threads OpenMP would give a region entered here and now; 1 where it may not be used."""
+    return 1 if fl_process_forked() or fl_openmp_in_parallel() else fl_openmp_max_threads()
+
+
+cdef int _threads(ptrdiff_t tasks, n_threads, int in_flight) except -1:
+    if tasks <= 1 or (n_threads is not None and n_threads <= 1):
+        return 1
+    cdef int most = openmp_threads()
+    if n_threads is not None:
+        # An explicit number is the caller's word, but nothing is safe in a forked child or a region.
+        return 1 if fl_process_forked() or fl_openmp_in_parallel() else <int>min(<object>n_threads, tasks)
+    if most > 1:
+        from fastloss import _threads as budget
+        most = max(1, min(most, budget.available()) // in_flight)
+    return <int>min(most, tasks)
+
+
+cdef void _run_tasks(const fl_call *call, double *partial, ptrdiff_t tasks, int threads) noexcept nogil:
+    cdef ptrdiff_t t
+    if threads == 1:
+        for t in range(tasks):
+            partial[t] = fl_task(call, t)
+    else:
+        for t in prange(tasks, num_threads=threads, schedule="dynamic", chunksize=1):
+            partial[t] = fl_task(call, t)
+
+
+cdef void _scan_tasks(const fl_call *call, const double *class_weight, fl_scan *found, ptrdiff_t tasks,
+                      int threads) noexcept nogil:
+    cdef ptrdiff_t t
+    if threads == 1:
+        for t in range(tasks):
+            fl_scan_task(call, class_weight, t, &found[t])
+    else:
+        for t in prange(tasks, num_threads=threads, schedule="dynamic", chunksize=1):
+            fl_scan_task(call, class_weight, t, &found[t])
+
+
+# ---- operands ---------------------------------------------------------------------------------------
+
+F64, F32, F16 = np.dtype("f8"), np.dtype("f4"), np.dtype("f2")
+_TYPES = {F64: FL_F64, F32: FL_F32, F16: FL_F16,
+          np.dtype("i8"): FL_I64, np.dtype("i4"): FL_I32, np.dtype("i2"): FL_I16, np.dtype("i1"): FL_I8,
+          np.dtype("u8"): FL_U64, np.dtype("u4"): FL_U32, np.dtype("u2"): FL_U16, np.dtype("u1"): FL_U8,
+          np.dtype("?"): FL_BOOL}
+cdef dict TYPES = _TYPES
+cdef object ndarray = np.ndarray, F64_ = F64, F32_ = F32, empty = np.empty
+
+
+cdef int type_of(dtype) except -2:
+    """The code of a dtype, -1 if the core does not read it."""
+    if dtype is F32_:
+        return FL_F32
+    if dtype is F64_:
+        return FL_F64
+    code = TYPES.get(dtype)
+    if code is not None:
+        return code
+    if dtype.name == "bfloat16" and dtype.isnative:
+        TYPES[dtype] = FL_BF16
+        return FL_BF16
+    return -1
+
+
+def is_supported(dtype):
+    """Does the core read this dtype as it is?"""
+    return type_of(dtype) >= 0
+
+
+cdef class Parameters:
+    """What a loss's own keyword arguments come to; immutable once made."""
+    cdef fl_softmax softmax
+    cdef double parameter[4]
+    cdef readonly object class_weight   # float64 array or None
+    cdef readonly double label_smoothing
+
+    def __init__(self, *, class_weight=None, double label_smoothing=0, ignore_index=None, double z_loss=0,
+                 double softcap=0, double logit_scale=1, values=()):
+        cdef int i = 0
+        self.class_weight, self.label_smoothing = class_weight, label_smoothing
+        self.softmax.z_loss, self.softmax.softcap, self.softmax.logit_scale = z_loss, softcap, logit_scale
+        self.softmax.has_ignore = ignore_index is not None
+        self.softmax.ignore_index = 0 if ignore_index is None else ignore_index
+        for value in values:
+            self.parameter[i] = value
+            i += 1
+
+
+cdef class Call:
+    """One call of the core: holds the buffers of its operands while it lasts."""
+    cdef fl_call c
+    cdef Py_buffer held[FL_ROLES]
+    cdef int holds[FL_ROLES]
+    cdef int row_axis        # the class axis, or -1
+    cdef object keep
+
+    def __dealloc__(self):
+        cdef int role
+        for role in range(FL_ROLES):
+            if self.holds[role]:
+                PyBuffer_Release(&self.held[role])
+
+    cdef int hold(self, int role, array, int writable) except -1:
+        """Takes an operand's buffer; 0 if it cannot be had."""
+        cdef fl_operand *op = &self.c.op[role]
+        op.type = type_of(array.dtype)
+        if op.type < 0 or (writable and op.type > FL_BF16 and op.type != FL_BOOL):
+            return 0
+        if op.type == FL_BF16:
+            array = array.view(np.uint16)
+        if writable and not array.flags.writeable:
+            return 0
+        PyObject_GetBuffer(array, &self.held[role], PyBUF_STRIDES | (PyBUF_WRITABLE if writable else 0))
+        self.holds[role] = 1
+        op.data = <char *>self.held[role].buf
+        return 1
+
+    cdef int full(self, int role, array, int writable=0) except -1:
+        """An operand of the shape of the scores."""
+        if type(array) is not ndarray or not self.hold(role, array, writable):
+            return 0
+        cdef Py_buffer *b = &self.held[role]
+        cdef Py_buffer *pred = &self.held[FL_PRED]
+        cdef int d, k = 0
+        if b.ndim != pred.ndim:
+            return 0
+        for d in range(b.ndim):
+            if b.shape[d] != pred.shape[d]:
+                return 0
+            if d == self.row_axis:
+                self.c.op[role].along = b.strides[d]
+            else:
+                if writable and b.strides[d] == 0 and b.shape[d] > 1:
+                    return 0
+                self.c.op[role].stride[k] = b.strides[d]
+                k += 1
+        return 1
+
+    cdef int leading(self, int role, array, int exact, int writable=0) except -1:
+        """An operand of the shape of the rows, or (not exact) of their leading axes."""
+        if type(array) is not ndarray or not self.hold(role, array, writable):
+            return 0
+        cdef Py_buffer *b = &self.held[role]
+        cdef int d
+        if b.ndim > self.c.ndim or (exact and b.ndim != self.c.ndim):
+            return 0
+        for d in range(b.ndim):
+            if b.shape[d] != self.c.shape[d]:
+                return 0
+            self.c.op[role].stride[d] = b.strides[d]
+        for d in range(b.ndim, self.c.ndim):
+            self.c.op[role].stride[d] = 0
+        return 1
+
+    cdef int begin(self, pred, rowwise, axis) except -1:
+        """The scores: they give the shape of everything else."""
+        cdef int d, k = 0, at
+        if type(pred) is not ndarray or not self.hold(FL_PRED, pred, 0):
+            return 0
+        cdef Py_buffer *b = &self.held[FL_PRED]
+        cdef fl_operand *op = &self.c.op[FL_PRED]
+        if op.type > FL_BF16 or b.ndim > FL_MAXDIM:
+            return 0
+        self.row_axis = -1
+        self.c.table = table64 if op.type == FL_F64 else table32
+        self.c.classes = self.c.rows = 1
+        if rowwise:
+            at = axis
+            if at < -b.ndim or at >= b.ndim:
+                return 0
+            self.row_axis = at + b.ndim if at < 0 else at
+            if b.shape[self.row_axis] == 0:
+                return 0
+        for d in range(b.ndim):
+            if d == self.row_axis:
+                self.c.classes = b.shape[d]
+                op.along = b.strides[d]
+            else:
+                self.c.shape[k] = b.shape[d]
+                op.stride[k] = b.strides[d]
+                self.c.rows *= b.shape[d]
+                k += 1
+        self.c.ndim = k
+        self.c.lanes_across = rowwise and (self.c.classes <= 64 or self.row_axis != b.ndim - 1)
+        return 1
+
+    cdef int target(self, target, int rowwise) except -1:
+        """Labels or soft targets for rows, numbers for elements."""
+        if type(target) is not ndarray:
+            return 0
+        cdef int code = type_of(target.dtype)
+        if rowwise and code > FL_BF16:
+            return self.leading(FL_LABEL, target, True)
+        self.c.soft_target = rowwise
+        return self.full(FL_TARGET, target)
+
+    cdef int stands_alone(self, int role) except -1:
+        """0 if an output shares memory with another operand, other than by being the scores themselves."""
+        cdef Py_buffer *out = &self.held[role]
+        cdef Py_buffer *other
+        cdef int r, d, same
+        cdef char *low
+        cdef char *high
+        cdef char *other_low
+        cdef char *other_high
+        _bounds(out, &low, &high)
+        for r in range(FL_ROLES):
+            if r == role or not self.holds[r]:
+                continue
+            other = &self.held[r]
+            _bounds(other, &other_low, &other_high)
+            if high <= other_low or other_high <= low:
+                continue
+            same = r == FL_PRED and other.buf == out.buf and other.ndim == out.ndim \
+                and other.itemsize == out.itemsize
+            for d in range(out.ndim):
+                same = same and other.strides[d] == out.strides[d] and other.shape[d] == out.shape[d]
+            if not same and np.shares_memory(<object>other.obj, <object>out.obj):
+                return 0
+        return 1
+
+    cdef void collapse(self) noexcept:
+        """Merges row axes that lie behind one another in every operand."""
+        cdef int d, role, used = 0, merge
+        cdef fl_call *c = &self.c
+        for d in range(c.ndim):
+            if c.shape[d] == 1:
+                continue
+            merge = used > 0
+            for role in range(FL_ROLES):
+                if merge and c.op[role].data != NULL:
+                    merge = c.op[role].stride[used - 1] == c.op[role].stride[d] * c.shape[d]
+            if merge:
+                used -= 1
+                c.shape[used] *= c.shape[d]
+            else:
+                c.shape[used] = c.shape[d]
+            for role in range(FL_ROLES):
+                c.op[role].stride[used] = c.op[role].stride[d]
+            used += 1
+        c.ndim = used
+
+    cdef void divide(self, ptrdiff_t elements_per_task) noexcept:
+        """Blocks and tasks: of a size that the number of classes alone decides."""
+        cdef ptrdiff_t rows = elements_per_task // self.c.classes
+        self.c.per_task = rows // 64 * 64 if rows >= 64 else max(rows, 1)
+        self.c.per_block = min(self.c.per_task, FL_BLOCK)
+
+    cdef void parameters(self, Parameters p) noexcept:
+        self.c.softmax = p.softmax
+        cdef int i
+        for i in range(4):
+            self.c.parameter[i] = p.parameter[i]
+
+    cdef int class_arrays(self, Parameters p) except -1:
+        """gain and smooth of softmax.h; 0 if class_weight does not fit the classes."""
+        if p.class_weight is None and p.label_smoothing == 0:
+            return 1
+        cdef ptrdiff_t n = self.c.classes
+        cdef size_t address
+        weight = np.ones(n) if p.class_weight is None else p.class_weight
+        if weight.shape[0] != n:
+            return 0
+        dtype = F64_ if self.c.table is table64 else F32_
+        gain = np.ascontiguousarray((1 - p.label_smoothing) * weight, dtype)
+        address = gain.ctypes.data
+        self.c.softmax.gain = <const void *>address
+        smooth = None
+        if p.label_smoothing:
+            smooth = np.ascontiguousarray((p.label_smoothing / n) * weight, dtype)
+            address = smooth.ctypes.data
+            self.c.softmax.smooth = <const void *>address
+        self.keep = gain, smooth
+        return 1
+
+    cdef double execute(self, n_threads) except? -1:
+        """Runs the kernel over all rows; gives the sum of weight * loss."""
+        cdef double few[64]
+        cdef double *partial = few
+        cdef ptrdiff_t t, tasks = fl_tasks(&self.c)
+        cdef double total = 0
+        cdef const fl_call *c = &self.c
+        cdef int threads, in_flight = fl_process_enter()
+        try:
+            threads = _threads(tasks, n_threads, in_flight)
+            if tasks > 64:
+                partial = <double *>PyMem_Malloc(tasks * sizeof(double))
+                if partial == NULL:
+                    raise MemoryError
+            with nogil:
+                _run_tasks(c, partial, tasks, threads)
+            for t in range(tasks):
+                total += partial[t]
+        finally:
+            fl_process_leave()
+            if partial != few:
+                PyMem_Free(partial)
+        return total
+
+    cdef int scan(self, Parameters p, n_threads, fl_scan *all) except -1:
+        """Looks over labels, weights and soft targets before anything is written."""
+        cdef fl_scan few[64]
+        cdef fl_scan *found = few
+        cdef ptrdiff_t t, tasks = fl_tasks(&self.c)
+        cdef const fl_call *c = &self.c
+        cdef const double *class_weight = NULL
+        cdef size_t address
+        cdef int threads, in_flight = fl_process_enter()
+        if p is not None and p.class_weight is not None:
+            address = p.class_weight.ctypes.data
+            class_weight = <const double *>address
+        memset(all, 0, sizeof(fl_scan))
+        all.bad_label = all.bad_weight = all.bad_target = -1
+        try:
+            threads = _threads(tasks, n_threads, in_flight)
+            if tasks > 64:
+                found = <fl_scan *>PyMem_Malloc(tasks * sizeof(fl_scan))
+                if found == NULL:
+                    raise MemoryError
+            with nogil:
+                _scan_tasks(c, class_weight, found, tasks, threads)
+            for t in range(tasks):
+                all.weight += found[t].weight
+                all.counted += found[t].counted
+                if all.bad_label < 0:
+                    all.bad_label = found[t].bad_label
+                if all.bad_weight < 0:
+                    all.bad_weight = found[t].bad_weight
+                if all.bad_target < 0:
+                    all.bad_target = found[t].bad_target
+        finally:
+            fl_process_leave()
+            if found != few:
+                PyMem_Free(found)
+        return 1
+
+
+cdef void _bounds(Py_buffer *b, char **low, char **high) noexcept:
+    cdef int d
+    low[0] = <char *>b.buf
+    high[0] = <char *>b.buf + b.itemsize
+    for d in range(b.ndim):
+        if b.shape[d] == 0:
+            high[0] = low[0]
+            return
+        if b.strides[d] < 0:
+            low[0] += (b.shape[d] - 1) * b.strides[d]
+        else:
+            high[0] += (b.shape[d] - 1) * b.strides[d]
+
+
+# ---- calls ------------------------------------------------------------------------------------------
+
+# What a call may be asked for; run() gives them in this order.
+VALUE, GRAD, HESS, HVP = 1, 2, 4, 8
+MEAN, SUM, NONE = 0, 1, 2
+
+# Elements a task holds: some 10 us of work for one core, enough to wake another for.
+cdef ptrdiff_t TASK = 16384
+# Results larger than the last-level cache of the machines measured go past it.
+cdef ptrdiff_t STREAM_BYTES = 32 << 20
+
+
+def elementwise_kernels():
+    """Name -> number of each elementwise kernel of the core. Number -1 is the softmax kernel."""
+    names, i = {}, 0
+    while fl_elementwise_names[i] != NULL:
+        names[fl_elementwise_names[i].decode()] = i
+        i += 1
+    return names
+
+
+cdef object _row_values(Call call, pred):
+    """A new array for one number a row, in the arithmetic's own type."""
+    cdef int a = call.row_axis
+    shape = pred.shape if a < 0 else pred.shape[:a] + pred.shape[a + 1:]
+    return empty(shape, F64_ if call.c.table is table64 else F32_)
+
+
+cdef object _like(pred):
+    """A new array as the scores, in their memory order."""
+    return np.empty_like(pred, subok=False)
+
+
+cdef int _prepare(Call call) except -1:
+    cdef int role
+    cdef ptrdiff_t bytes = call.c.rows * call.c.classes
+    call.collapse()
+    call.divide(TASK)
+    for role in range(FL_GRAD, FL_ROLES):
+        if call.holds[role] and call.held[role].buf != call.held[FL_PRED].buf \
+                and bytes * call.held[role].itemsize > STREAM_BYTES:
+            call.c.stream = 1
+    return 0
+
+
+def run(int kernel, pred, target, Parameters p, int want, int reduction, weight, normalizer, out, hess_out,
+        vector, axis, n_threads):
+    """Value and derivatives as asked for, or None if the arguments are not legal as they are."""
+    cdef Call call = Call.__new__(Call)
+    cdef fl_call *c = &call.c
+    cdef fl_scan found
+    cdef double total, norm
+    cdef int rowwise = kernel < 0, main = FL_HVP if want & 8 else FL_GRAD
+    if not call.begin(pred, rowwise, axis) or not call.target(target, rowwise):
+        return None
+    if weight is not None and not call.leading(FL_WEIGHT, weight, False):
+        return None
+    if vector is not None and not call.full(FL_VECTOR, vector):
+        return None
+    call.parameters(p)
+    if rowwise and not call.class_arrays(p):
+        return None
+    c.kernel = c.table.softmax if rowwise else c.table.elementwise[kernel]
+    if want & 10:
+        out = _like(pred) if out is None else out
+        if not call.full(main, out, True) or not call.stands_alone(main):
+            return None
+    if want & 4:
+        hess_out = _like(pred) if hess_out is None else hess_out
+        if not call.full(FL_HESS, hess_out, True) or not call.stands_alone(FL_HESS):
+            return None
+    value = None
+    if want & 1 and reduction == 2:
+        value = _row_values(call, pred)
+        call.leading(FL_VALUE, value, True, True)
+    _prepare(call)
+
+    norm = <double>c.rows
+    if rowwise or weight is not None:
+        call.scan(p, n_threads, &found)
+        if found.bad_label >= 0 or found.bad_weight >= 0 or found.bad_target >= 0:
+            from fastloss import _check
+            _check.bad_data(pred, target, weight, call.row_axis, found.bad_label, found.bad_weight, found.bad_target)
+        if weight is not None or (p.class_weight is not None and c.op[FL_LABEL].data != NULL):
+            norm = found.weight
+        else:
+            norm = <double>found.counted
+    if reduction != 0:
+        norm = 1
+    elif normalizer is not None:
+        norm = normalizer
+    c.scale = 1 / norm if norm > 0 else 0
+
+    total = call.execute(n_threads)
+    if want & 1 and reduction != 2:
+        if norm > 0:
+            value = total / norm
+        else:
+            from fastloss import _check
+            value = _check.mean_of_nothing()
+    if want == 1:
+        return value
+    if want == 3:
+        return value, out
+    if want == 6:
+        return out, hess_out
+    return out
+
+
+def facts(pred, target, Parameters p, axis, n_threads):
+    """Loss, logsumexp, entropy and correctness of each row, or None."""
+    cdef Call call = Call.__new__(Call)
+    cdef fl_scan found
+    if not call.begin(pred, True, axis) or not call.target(target, True):
+        return None
+    call.parameters(p)
+    if not call.class_arrays(p):
+        return None
+    call.c.kernel = call.c.table.softmax
+    call.c.scale = 1
+    loss, logsumexp, entropy = _row_values(call, pred), _row_values(call, pred), _row_values(call, pred)
+    correct = empty(loss.shape, np.bool_)
+    call.leading(FL_VALUE, loss, True, True)
+    call.leading(FL_LOGSUMEXP, logsumexp, True, True)
+    call.leading(FL_ENTROPY, entropy, True, True)
+    call.leading(FL_CORRECT, correct, True, True)
+    _prepare(call)
+    call.scan(p, n_threads, &found)
+    if found.bad_label >= 0 or found.bad_target >= 0:
+        from fastloss import _check
+        _check.bad_data(pred, target, None, call.row_axis, found.bad_label, -1, found.bad_target)
+    call.execute(n_threads)
+    return loss, logsumexp, entropy, correct
+
+
+def transform(str what, pred, out, axis, n_threads):
+    """softmax, log_softmax or logsumexp along the axis, or None."""
+    cdef Call call = Call.__new__(Call)
+    cdef int role = FL_SOFTMAX if what == "softmax" else FL_LOG_SOFTMAX if what == "log_softmax" else FL_LOGSUMEXP
+    if not call.begin(pred, True, axis):
+        return None
+    call.c.softmax.logit_scale = 1
+    call.c.kernel = call.c.table.softmax
+    call.c.scale = 1
+    if role == FL_LOGSUMEXP:
+        out = _row_values(call, pred) if out is None else out
+        if not call.leading(role, out, True, True) or not call.stands_alone(role):
+            return None
+    else:
+        out = _like(pred) if out is None else out
+        if not call.full(role, out, True) or not call.stands_alone(role):
+            return None
+    _prepare(call)
+    call.execute(n_threads)
+    return out
+
+
+def gather(logits, index, weight, int want_grad, out, axis, n_threads):
+    """log p of one class a row and, if wanted, the gradient of sum(weight * log p), or None."""
+    cdef Call call = Call.__new__(Call)
+    cdef fl_scan found
+    cdef Parameters p = Parameters()
+    if not call.begin(logits, True, axis) or not call.leading(FL_LABEL, index, True) or call.c.op[FL_LABEL].type <= FL_BF16:
+        return None
+    call.parameters(p)
+    call.c.kernel = call.c.table.softmax
+    call.c.scale = -1
+    call.c.raw_values = 1
+    value = _row_values(call, logits)
+    call.leading(FL_VALUE, value, True, True)
+    if weight is not None and not call.leading(FL_WEIGHT, weight, False):
+        return None
+    if want_grad:
+        out = _like(logits) if out is None else out
+        if not call.full(FL_GRAD, out, True) or not call.stands_alone(FL_GRAD):
+            return None
+    _prepare(call)
+    call.scan(p, n_threads, &found)
+    if found.bad_label >= 0:
+        from fastloss import _check
+        _check.bad_data(logits, index, None, call.row_axis, found.bad_label, -1, -1, name="index")
+    call.execute(n_threads)
+    np.negative(value, out=value)
+    return (value, out) if want_grad else value

@@ -1,0 +1,154 @@
+"""softmax, log_softmax, logsumexp and the gather of log-probabilities, on the kernel of cross entropy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastloss import _check, _core
+
+
+def softmax(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | None = None) -> np.ndarray:
+    """Probabilities exp(x) / sum(exp(x)) along `axis`.
+
+    Parameters
+    ----------
+    logits : array (..., C), float64, float32, float16 or bfloat16, any strides; integers become float64
+    axis : the class axis
+    out : where the result goes: the shape of `logits`, any supported float dtype; it may be `logits` itself
+    n_threads : None or the most threads to use
+
+    Returns
+    -------
+    array of the shape and dtype of `logits`, or `out`. Relative error <= eps (3 + |x - max|).
+
+    Raises
+    ------
+    ValueError, TypeError
+        An axis out of range, no classes, an `out` that does not fit or overlaps in part.
+
+    A row with NaN or +inf, or of -inf alone, becomes NaN. Bridle (1990).
+
+    >>> import numpy as np, fastloss as fl
+    >>> fl.softmax(np.array([0.0, np.log(3.0)]))
+    array([0.25, 0.75])
+    """
+    return _transform("softmax", logits, axis, out, n_threads)
+
+
+def log_softmax(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | None = None) -> np.ndarray:
+    """Log-probabilities x - logsumexp(x) along `axis`, as (x - max) - log(sum(exp(x - max))).
+
+    Parameters, shapes, errors and NaN behaviour are those of `softmax`. Absolute error
+    <= 3 eps max(1, |result|). Blanchard, Higham and Higham, Accurately computing the log-sum-exp and softmax
+    functions (2021).
+
+    >>> import numpy as np, fastloss as fl
+    >>> fl.log_softmax(np.array([0.0, 0.0])).round(6)
+    array([-0.693147, -0.693147])
+    """
+    return _transform("log_softmax", logits, axis, out, n_threads)
+
+
+def logsumexp(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | None = None) -> np.ndarray:
+    """log(sum(exp(x))) along `axis`, without overflow.
+
+    Parameters and errors are those of `softmax`; the result (and `out`) has the shape of the rows, and is
+    float32 for half and float32 scores, float64 for float64. A row with NaN or +inf, or of -inf alone, is NaN.
+    Blanchard, Higham and Higham (2021).
+
+    >>> import numpy as np, fastloss as fl
+    >>> fl.logsumexp(np.array([[1000.0, 1000.0]])).round(6)
+    array([1000.693147])
+    """
+    return _transform("logsumexp", logits, axis, out, n_threads)
+
+
+def _transform(what: str, logits: Any, axis: Any, out: Any, n_threads: Any) -> np.ndarray:
+    if n_threads is not None:
+        n_threads = _check.n_threads(n_threads)
+    result = _core.transform(what, logits, out, axis, n_threads) if type(axis) is int else None
+    if result is not None:
+        return result
+    x = _check.scores("logits", logits)
+    axis, shape = _check.class_axis("logits", x, axis)
+    goal = None
+    if out is not None:
+        rowwise = what == "logsumexp"
+        goal = _check.output("out", out, shape if rowwise else x.shape, "the rows" if rowwise else "logits", {"logits": x})
+    result = _core.transform(what, x, goal, axis, n_threads)
+    return result if out is None else out
+
+
+class GatherLogSoftmax:
+    """log p of one class a row, without an N x C temporary.
+
+    `gather_log_softmax(logits, index)` is `log_softmax(logits)[i, index[i]]`: what a policy gradient or a
+    language model's score needs.
+
+    Parameters
+    ----------
+    logits : array (..., C), float64, float32, float16 or bfloat16, any strides
+    index : array (...) of integers in [0, C)
+    axis, n_threads : as for every row loss
+
+    Returns
+    -------
+    array of the shape of `index`, float32 for half and float32 logits, float64 for float64.
+
+    Raises
+    ------
+    ValueError
+        An index out of range, before anything is written; shapes that do not fit.
+
+    A row with NaN or +inf, or of -inf alone, is NaN. Williams, Simple statistical gradient-following
+    algorithms (1992).
+
+    >>> import numpy as np, fastloss as fl
+    >>> fl.gather_log_softmax(np.array([[0.0, np.log(3.0)]]), np.array([1])).round(6)
+    array([-0.287682])
+    """
+
+    __name__ = __qualname__ = "gather_log_softmax"
+
+    def __call__(self, logits: Any, index: Any, *, axis: int = -1, n_threads: int | None = None) -> np.ndarray:
+        return self._run(logits, index, None, False, None, axis, n_threads)
+
+    def value_and_grad(self, logits: Any, index: Any, weight: Any = None, *, out: Any = None, axis: int = -1,
+                       n_threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The values, and the gradient of sum(weight * value) by the logits.
+
+        `weight` is one finite number a row, of either sign (an advantage); None is 1. A row of weight 0 has
+        gradient 0 whatever it holds.
+
+        >>> import numpy as np, fastloss as fl
+        >>> value, grad = fl.gather_log_softmax.value_and_grad(np.zeros((1, 2)), np.array([1]), np.array([2.0]))
+        >>> grad
+        array([[-1.,  1.]])
+        """
+        return self._run(logits, index, weight, True, out, axis, n_threads)
+
+    def _run(self, logits: Any, index: Any, weight: Any, want_grad: bool, out: Any, axis: Any, n_threads: Any) -> Any:
+        if n_threads is not None:
+            n_threads = _check.n_threads(n_threads)
+        x = _check.scores("logits", logits)
+        axis, shape = _check.class_axis("logits", x, axis)
+        i = _check.labels("index", index, x, axis, "logits", soft=False)
+        inputs = {"logits": x, "index": i}
+        if weight is not None:
+            weight = inputs["weight"] = _check.weights(weight, shape, "weight")
+            _check.finite("weight", weight)
+        goal = None if out is None else _check.output("out", out, x.shape, "logits", inputs)
+        result = _core.gather(x, i, weight, want_grad, goal, axis, n_threads)
+        return result if out is None else (result[0], out)
+
+    def __repr__(self) -> str:
+        return "<primitive fastloss.gather_log_softmax>"
+
+    def __reduce__(self) -> str:
+        return self.__name__
+
+
+GatherLogSoftmax.__module__ = "fastloss"
+gather_log_softmax = GatherLogSoftmax()

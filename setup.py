@@ -1,0 +1,111 @@
+"""Builds fastloss._core; every word of metadata is in pyproject.toml.
+
+Environment: CC, CFLAGS as usual; FASTLOSS_OPENMP=0|1 builds without threads or insists on them;
+FASTLOSS_SANITIZE=1 adds the address and undefined-behaviour sanitizers (gcc; preload its libasan).
+"""
+
+import os
+import tempfile
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
+
+# An instruction set is one line: its name, the macro that tells that compiler and target have it, and
+# the flags that allow it. src/kernels.c is compiled with them once a dtype, and src/dispatch.c, which
+# needs a line too, with -DFL_HAVE_<NAME>. "baseline" is what every processor of the target runs.
+INSTRUCTION_SETS = [
+    ("baseline", None, []),
+    ("avx2", "__AVX2__", "-mavx2 -mfma -mf16c".split()),
+    ("avx512", "__AVX512F__", "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c "
+                              "-mprefer-vector-width=512".split()),
+]
+CORE = ["src/dispatch.c", "src/process.c", "src/task.c", "src/threads.c"]
+
+# Never -ffast-math: it breaks NaN and sets flush-to-zero for the whole process. -iquote and not -I, since
+# src/math.h is not the <math.h> of Python.h. -g0, since Python's own -g costs 6 MB and a third of the time.
+FLAGS = ("-iquote src -O3 -g0 -ffp-contract=off -fno-math-errno -fno-trapping-math "
+         "-fvisibility=hidden -fopenmp-simd -pthread").split()
+STRICT = "-std=c11 -Wall -Wextra".split()  # for our C, not for what Cython writes
+# Python's own CFLAGS hold -fwrapv, which would hide signed overflow; -O1 keeps the build short.
+SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-wrapv -fno-omit-frame-pointer -O1 -g"
+OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+
+
+class BuildExt(build_ext):
+    def finalize_options(self):
+        super().finalize_options()
+        self.force = True  # else an edit in src/, another CC or another switch reuses the old object
+
+    def run(self):
+        super().run()
+        if not self.inplace:  # python started in the clone imports the fastloss/ that lies here
+            self.copy_extensions_to_source()
+
+    def build_extension(self, ext):
+        from Cython.Build import cythonize
+
+        [ext_c] = cythonize(ext, build_dir="build/cython", force=True, compiler_directives={
+            "language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
+            "initializedcheck": False, "freethreading_compatible": True})
+        ext.sources = ext_c.sources
+
+        openmp = self.openmp_flags()
+        sanitize = SANITIZE.split() if os.environ.get("FASTLOSS_SANITIZE") == "1" else []
+        found = [(isa, flags) for isa, macro, flags in INSTRUCTION_SETS if self.target_has(macro, flags)]
+
+        # One output folder a table: six objects called kernels.o would overwrite each other.
+        jobs = [(["src/kernels.c"], f"{isa}_{bits}", [*flags, f"-DFL_ISA={isa}", f"-DFL_BITS={bits}"])
+                for isa, flags in reversed(found) for bits in (64, 32)]
+        jobs.append((CORE, "core", [*openmp, *(f"-DFL_HAVE_{isa.upper()}" for isa, _ in found)]))
+
+        def compile_one(job):
+            sources, folder, flags = job
+            return self.compiler.compile(sources, output_dir=f"{self.build_temp}/{folder}",
+                                         extra_postargs=[*FLAGS, *STRICT, *flags, *sanitize])
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            ext.extra_objects = [name for names in pool.map(compile_one, jobs) for name in names]
+        ext.extra_compile_args = [*FLAGS, *openmp, *sanitize]
+        ext.extra_link_args = ["-pthread", *openmp, *sanitize]
+        super().build_extension(ext)
+
+    def openmp_flags(self):
+        wanted = os.environ.get("FASTLOSS_OPENMP", "")
+        if wanted == "0":
+            return []
+        if self.probe(OPENMP_PROBE, ["-fopenmp"], link=True):
+            return ["-fopenmp"]
+        if wanted == "1":
+            raise CompileError("FASTLOSS_OPENMP=1, but -fopenmp does not compile and link")
+        warnings.warn("OpenMP not found (-fopenmp does not compile and link): fastloss will use one thread. "
+                      "With clang, install libomp's development files.", stacklevel=2)
+        return []
+
+    def target_has(self, macro, flags):
+        if macro is None or self.probe(f"#ifndef {macro}\n#error no {macro}\n#endif\nint x;\n", flags):
+            return True
+        print(f"fastloss: this compiler or target has no {macro}; built without")
+        return False
+
+    def probe(self, program, flags, link=False):
+        """Does it compile, and link if asked? A compiler may know -fopenmp and lack its library."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text(program)
+            try:
+                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=flags)
+                if link:
+                    self.compiler.link_executable(objects, "probe", output_dir=folder, extra_postargs=flags)
+            except (CompileError, LinkError):
+                return False
+        return True
+
+
+setup(
+    ext_modules=[Extension("fastloss._core", ["fastloss/_core.pyx"], libraries=["m"])],
+    cmdclass={"build_ext": BuildExt},
+)

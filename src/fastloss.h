@@ -1,0 +1,126 @@
+/* The whole C interface of the core: what a call is, and the table of block kernels that serves it.
+ *
+ * A call is a set of operands that share their leading "row" dimensions. Row losses have a class axis
+ * beside them; for elementwise losses every element is a row and `classes` is 1. The caller (one
+ * function in _core.pyx) splits the rows into tasks of fixed size and runs fl_task on each, from any
+ * number of threads; nothing below this header allocates, starts a thread or keeps state between calls.
+ */
+#ifndef FASTLOSS_H
+#define FASTLOSS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FL_MAXDIM = 64 };
+
+/* Element types an operand can have. Floats come first: `type <= FL_BF16` asks whether it is one. */
+enum fl_type {
+    FL_F64, FL_F32, FL_F16, FL_BF16,
+    FL_I64, FL_I32, FL_I16, FL_I8,
+    FL_U64, FL_U32, FL_U16, FL_U8, FL_BOOL
+};
+
+/* What a call may read (first five) and write (the rest). */
+enum fl_role {
+    FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_LABEL,
+    FL_GRAD, FL_HESS, FL_HVP, FL_VALUE, FL_LOGSUMEXP, FL_ENTROPY, FL_CORRECT, FL_SOFTMAX, FL_LOG_SOFTMAX,
+    FL_ROLES
+};
+
+/* One operand. `data` is NULL where the call has none; strides are in bytes, 0 repeats an element.
+ * Half formats are widened block by block; what is written is rounded to the type of its operand. */
+typedef struct {
+    char *data;
+    int type;
+    ptrdiff_t along;              /* stride of the class axis */
+    ptrdiff_t stride[FL_MAXDIM];  /* strides of the row dimensions */
+} fl_operand;
+
+/* Cross entropy of u = softcap(logit_scale * x), see rows/softmax.h. `gain` and `smooth` hold one entry
+ * a class in the table's type, or are NULL for all ones and all zeros: q = gain * target + smooth. */
+typedef struct {
+    const void *gain, *smooth;
+    double z_loss, softcap, logit_scale;  /* softcap 0: none */
+    int64_t ignore_index;
+    int has_ignore;
+} fl_softmax;
+
+typedef struct fl_table fl_table;
+typedef struct fl_call fl_call;
+typedef struct fl_run fl_run;
+typedef void fl_kernel(const fl_call *, const fl_run *);
+
+struct fl_call {
+    const fl_table *table;
+    fl_kernel *kernel;    /* of that table */
+    int soft_target;      /* FL_TARGET holds masses, which must not be negative */
+    int lanes_across;     /* row losses: lanes across rows (few classes, or class axis not last) */
+    int stream;           /* large outputs bypass the cache */
+    int raw_values;       /* unreduced values without their weights */
+    ptrdiff_t rows, classes, per_block, per_task;
+    double scale;         /* 1 / normaliser: what every gradient is multiplied by, beside its row's weight */
+    int ndim;
+    ptrdiff_t shape[FL_MAXDIM];
+    fl_operand op[FL_ROLES];
+    fl_softmax softmax;
+    double parameter[4];  /* of an elementwise loss */
+};
+
+/* Rows of a block whose addresses are a constant step apart in each operand. */
+struct fl_run {
+    ptrdiff_t n;
+    char *data[FL_ROLES];
+    ptrdiff_t step[FL_ROLES];
+    const double *weight;  /* one a row, or NULL */
+    void *value;           /* one a row, in the table's type: where the kernel leaves the loss */
+};
+
+enum { FL_BLOCK = 1024 };  /* rows in a block at most, and elements of a wide row in one L1 block */
+
+struct fl_table {
+    const char *isa;
+    int bits;  /* of the arithmetic: 32 or 64 */
+    fl_kernel *softmax;
+    fl_kernel *const *elementwise;
+    double (*sum)(const void *value, const double *weight, ptrdiff_t n);
+    void (*put_values)(const fl_call *, const fl_run *);
+    ptrdiff_t (*negative)(const char *from, int type, ptrdiff_t step, ptrdiff_t n);
+    void (*math)(int function, const void *x, void *y, ptrdiff_t n);  /* for tests: FL_EXP ... FL_SINH */
+};
+
+enum fl_math { FL_EXP, FL_EXP_NONPOSITIVE, FL_LOG, FL_LOG1P, FL_TANH, FL_SINH };
+
+/* dispatch.c */
+extern const char *const fl_isa_names[];       /* best first, ends in NULL: what this build holds */
+int fl_isa_runs(const char *isa);              /* does this processor have it? */
+const fl_table *fl_table_of(const char *isa, int bits);
+extern const char *const fl_elementwise_names[];  /* ends in NULL; the position is the kernel's index */
+
+/* task.c */
+ptrdiff_t fl_tasks(const fl_call *);
+double fl_task(const fl_call *, ptrdiff_t task);  /* sum over the task's rows of weight * loss */
+
+/* What a look over the arguments found before anything is written. */
+typedef struct {
+    ptrdiff_t bad_label;   /* first row whose label is out of range, or -1 */
+    ptrdiff_t bad_weight;  /* first row whose weight is negative or not finite, or -1 */
+    ptrdiff_t bad_target;  /* first row with a negative soft target, or -1 */
+    double weight;         /* sum of sample_weight * class_weight[label] over the rows that count */
+    ptrdiff_t counted;     /* how many those are, weight 0 included */
+} fl_scan;
+void fl_scan_task(const fl_call *, const double *class_weight, ptrdiff_t task, fl_scan *);
+
+/* process.c */
+void fl_process_init(void);
+int fl_process_forked(void);
+int fl_process_enter(void);  /* counts a call in flight; gives how many there are now */
+void fl_process_leave(void);
+
+/* threads.c: OpenMP, or its absence */
+int fl_openmp_version(void);  /* 0: built without */
+int fl_openmp_max_threads(void);
+int fl_openmp_in_parallel(void);
+void fl_openmp_pause(void);
+const char *fl_compiler(void);
+
+#endif

@@ -1,0 +1,86 @@
+/* Everything for one (instruction set, dtype). setup.py compiles this file once for each pair, with
+ * FL_ISA and FL_BITS defined and the flags of that instruction set; it ends in the pair's table. */
+#include "elementwise.h"
+#include "losses/list.h"
+#include "losses/regression.h"
+#include "math.h"
+#include "rows/softmax.h"
+
+#define ELEMENTWISE(name) \
+    static void each_##name(const fl_call *call, const fl_run *run) { each(call, run, name); }
+FL_ELEMENTWISE_LIST(ELEMENTWISE)
+
+#define ENTRY(name) each_##name,
+static fl_kernel *const elementwise[] = {FL_ELEMENTWISE_LIST(ENTRY)};
+
+/* Sum of weight * value in double, in fixed lanes: the order depends on n alone. */
+static double sum(const void *values, const double *weight, ptrdiff_t n) {
+    const T *value = values;
+    double lane[LANES] = {0};
+    for (ptrdiff_t i = 0; i < n; i += LANES) {
+        ptrdiff_t m = n - i < LANES ? n - i : LANES;
+        if (weight)
+            for (ptrdiff_t l = 0; l < m; l++) lane[l] += weight[i + l] != 0 ? weight[i + l] * (double)value[i + l] : 0;
+        else if (m == LANES)
+            for (ptrdiff_t l = 0; l < LANES; l++) lane[l] += (double)value[i + l];
+        else
+            for (ptrdiff_t l = 0; l < m; l++) lane[l] += (double)value[i + l];
+    }
+    return sum_lanes(lane);
+}
+
+/* The unreduced values of a run, weighted unless raw, to their array. */
+static void put_values(const fl_call *call, const fl_run *run) {
+    T *value = run->value;
+    if (run->weight && !call->raw_values)
+        for (ptrdiff_t i = 0; i < run->n; i++) value[i] = run->weight[i] != 0 ? (T)(run->weight[i] * (double)value[i]) : 0;
+    store(run->data[FL_VALUE], call->op[FL_VALUE].type, run->step[FL_VALUE], value, run->n, 0);
+}
+
+/* Position of the first element below zero, or -1. */
+static ptrdiff_t negative(const char *from, int type, ptrdiff_t step, ptrdiff_t n) {
+    T block[FL_BLOCK];
+    for (ptrdiff_t i = 0; i < n; i += FL_BLOCK) {
+        ptrdiff_t m = n - i < FL_BLOCK ? n - i : FL_BLOCK;
+        const T *x = load(block, from + i * step, type, step, m);
+        int any = 0;
+        for (ptrdiff_t k = 0; k < m; k++) any |= x[k] < 0;
+        for (ptrdiff_t k = 0; any && k < m; k++)
+            if (x[k] < 0) return i + k;
+    }
+    return -1;
+}
+
+#define APPLY(f) \
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = f(x[i]); \
+    break
+
+static void math(int function, const void *from, void *to, ptrdiff_t n) {
+    const T *x = from;
+    T *y = to;
+    switch (function) {
+    case FL_EXP: APPLY(exp_);
+    case FL_EXP_NONPOSITIVE: APPLY(exp_nonpositive);
+    case FL_LOG: APPLY(log_);
+    case FL_LOG1P: APPLY(log1p_);
+    case FL_TANH: APPLY(tanh_);
+    case FL_SINH: APPLY(sinh_);
+    default: break;
+    }
+}
+
+#define PASTE(isa, bits) fl_table_##isa##_##bits
+#define TABLE(isa, bits) PASTE(isa, bits)
+#define TEXT(isa) #isa
+#define NAME(isa) TEXT(isa)
+extern const fl_table TABLE(FL_ISA, FL_BITS);
+const fl_table TABLE(FL_ISA, FL_BITS) = {
+    .isa = NAME(FL_ISA),
+    .bits = FL_BITS,
+    .softmax = softmax,
+    .elementwise = elementwise,
+    .sum = sum,
+    .put_values = put_values,
+    .negative = negative,
+    .math = math,
+};

@@ -1,0 +1,88 @@
+/* The scalar type of a table and the few operations that every kernel is made of.
+ *
+ * kernels.c is compiled once for each (instruction set, dtype); FL_BITS picks T there. Vector code is
+ * not written anywhere: loops run over LANES fixed lanes (one cache line) and the compiler maps them to
+ * whatever registers its flags allow. Because the lanes are fixed and contraction is off, each
+ * instruction set with fma gives the same bits.
+ */
+#ifndef FL_REAL_H
+#define FL_REAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if FL_BITS == 32
+typedef float T;
+typedef int32_t Tint;
+enum { LANES = 16 };
+#define T_MIN 1.17549435e-38f
+#else
+typedef double T;
+typedef int64_t Tint;
+enum { LANES = 8 };
+#define T_MIN 2.2250738585072014e-308
+#endif
+
+/* One step of every lane. Without the pragma gcc unrolls so short a loop before it thinks of vectors. */
+#define EACH_LANE(l) _Pragma("omp simd") for (int l = 0; l < LANES; l++)
+
+#define T_INF ((T)__builtin_inf())
+#define T_NAN ((T)__builtin_nan(""))
+
+#define INLINE static inline __attribute__((always_inline, unused))
+
+/* One rounding where the hardware has it. A libm call would be 70 times slower than the loop around
+ * it, so a build without fma takes two roundings and its last bits differ. */
+INLINE T fma_(T a, T b, T c) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#if FL_BITS == 32
+    return __builtin_fmaf(a, b, c);
+#else
+    return __builtin_fma(a, b, c);
+#endif
+#else
+    return a * b + c;
+#endif
+}
+
+INLINE Tint bits_of(T x) {
+    Tint i;
+    memcpy(&i, &x, sizeof i);
+    return i;
+}
+
+INLINE T from_bits(Tint i) {
+    T x;
+    memcpy(&x, &i, sizeof x);
+    return x;
+}
+
+/* NaN order: a NaN in `x` is passed over, one in `best` stays. Kernels find NaN in the sums instead. */
+INLINE T max_(T x, T best) { return x > best ? x : best; }
+
+INLINE T abs_(T x) { return x < 0 ? -x : x + (T)0; }
+
+/* x where c holds, else 0: as bits, since gcc turns such a choice between sums into a branch. */
+INLINE T where_(int c, T x) { return from_bits(bits_of(x) & -(Tint)c); }
+
+INLINE int is_finite(T x) { return x - x == 0; }
+
+INLINE ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t to) { return (n + to - 1) / to * to; }
+
+/* The ordered lane sum: halves are folded onto each other, so the order is fixed by the lanes alone. */
+INLINE double sum_lanes(const double *lane) {
+    double a[LANES];
+    for (int l = 0; l < LANES; l++) a[l] = lane[l];
+    for (int h = LANES / 2; h > 0; h /= 2)
+        for (int l = 0; l < h; l++) a[l] += a[l + h];
+    return a[0];
+}
+
+INLINE T max_lanes(const T *lane) {
+    T best = lane[0];
+    for (int l = 1; l < LANES; l++) best = max_(lane[l], best);
+    return best;
+}
+
+#endif

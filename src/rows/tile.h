@@ -1,0 +1,72 @@
+/* Tiles: a block of a row matrix in L1, as chunks of LANES elements.
+ *
+ * The same kernel serves two layouts. In a *wide* tile the lanes are neighbouring classes of one row, so
+ * sums are folded across lanes at the end of the row. In an *across* tile lane l is row l, and a chunk is
+ * one class of LANES rows: few classes, or a class axis that is not the last. A tile has 64 chunks, so
+ * rows of up to 64 classes lie in one across tile; the ragged end of a wide row is padded with whatever
+ * contributes nothing (-inf for a logit: a class of probability zero; 0 for a target).
+ */
+#ifndef FL_TILE_H
+#define FL_TILE_H
+
+#include "load.h"
+
+enum { CHUNKS = 64, TILE = CHUNKS * LANES };
+
+/* Classes c .. c + n of one row; whole tiles of native contiguous logits are used where they lie. */
+INLINE const T *load_wide(T *tile, const char *row, int type, ptrdiff_t along, ptrdiff_t c, ptrdiff_t n, T pad) {
+    const char *from = row + c * along;
+    if (n % LANES == 0) return load(tile, from, type, along, n);
+    convert(tile, from, type, along, n);
+    for (ptrdiff_t i = n; i < round_up(n, LANES); i++) tile[i] = pad;
+    return tile;
+}
+
+/* Transposes: `rows` of n elements each <-> chunks. */
+INLINE void rows_to_chunks(T *tile, const T *from, ptrdiff_t rows, ptrdiff_t n) {
+    if (rows == LANES)
+        for (ptrdiff_t c = 0; c < n; c++)
+            for (ptrdiff_t l = 0; l < LANES; l++) tile[c * LANES + l] = from[l * n + c];
+    else
+        for (ptrdiff_t c = 0; c < n; c++)
+            for (ptrdiff_t l = 0; l < LANES; l++) tile[c * LANES + l] = l < rows ? from[l * n + c] : 0;
+}
+
+INLINE void chunks_to_rows(T *to, const T *tile, ptrdiff_t rows, ptrdiff_t n) {
+    for (ptrdiff_t l = 0; l < rows; l++)
+        for (ptrdiff_t c = 0; c < n; c++) to[l * n + c] = tile[c * LANES + l];
+}
+
+/* Classes c .. c + n of `rows` rows, `step` bytes apart. */
+INLINE void load_across(T *tile, const char *data, int type, ptrdiff_t step, ptrdiff_t along, ptrdiff_t rows,
+                        ptrdiff_t c, ptrdiff_t n) {
+    T buffer[TILE];
+    const char *from = data + c * along;
+    if (step == n * along) {
+        rows_to_chunks(tile, load(buffer, from, type, along, rows * n), rows, n);
+    } else if (along > step && step >= 0) {
+        for (ptrdiff_t k = 0; k < n; k++) {
+            convert(tile + k * LANES, from + k * along, type, step, rows);
+            for (ptrdiff_t l = rows; l < LANES; l++) tile[k * LANES + l] = 0;
+        }
+    } else {
+        for (ptrdiff_t l = 0; l < rows; l++) convert(buffer + l * n, from + l * step, type, along, n);
+        rows_to_chunks(tile, buffer, rows, n);
+    }
+}
+
+INLINE void store_across(char *data, int type, ptrdiff_t step, ptrdiff_t along, ptrdiff_t rows, ptrdiff_t c,
+                         ptrdiff_t n, const T *tile, int stream) {
+    T buffer[TILE];
+    char *to = data + c * along;
+    if (along > step && step >= 0 && step != n * along) {
+        for (ptrdiff_t k = 0; k < n; k++) store(to + k * along, type, step, tile + k * LANES, rows, 0);
+        return;
+    }
+    chunks_to_rows(buffer, tile, rows, n);
+    if (step == n * along) store(to, type, along, buffer, rows * n, stream);
+    else
+        for (ptrdiff_t l = 0; l < rows; l++) store(to + l * step, type, along, buffer + l * n, n, 0);
+}
+
+#endif
