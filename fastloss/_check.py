@@ -215,7 +215,7 @@ def output(name: str, value: Any, shape: tuple[int, ...], like: str, inputs: dic
         raise ValueError(f"{name} has shape {array.shape}: it must have that of {like}, {shape}")
     if not array.flags.writeable:
         raise ValueError(f"{name} is read-only: it must be writable")
-    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape)):
+    if array.size and any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape)):
         raise ValueError(f"{name} has strides {array.strides}: its elements must not share memory")
     for other, operand in inputs.items():
         if np.shares_memory(array, operand) and not (other == like and _same_place(array, operand)):

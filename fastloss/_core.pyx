@@ -267,7 +267,7 @@ cdef class Call:
         """Takes an operand's buffer; 0 if it cannot be had."""
         cdef fl_operand *op = &self.c.op[role]
         op.type = type_of(array.dtype)
-        if op.type < 0 or (writable and op.type > FL_BF16 and op.type != FL_BOOL):
+        if op.type < 0:
             return 0
         if op.type == FL_BF16:
             array = array.view(np.uint16)
@@ -282,6 +282,8 @@ cdef class Call:
         """An operand of the shape of the scores."""
         if type(array) is not ndarray or not self.hold(role, array, writable):
             return 0
+        if writable and self.c.op[role].type > FL_BF16:
+            return 0
         cdef Py_buffer *b = &self.held[role]
         cdef Py_buffer *pred = &self.held[FL_PRED]
         cdef int d, k = 0
@@ -290,11 +292,11 @@ cdef class Call:
         for d in range(b.ndim):
             if b.shape[d] != pred.shape[d]:
                 return 0
+            if writable and b.strides[d] == 0 and b.shape[d] > 1 and b.len > 0:
+                return 0
             if d == self.row_axis:
                 self.c.op[role].along = b.strides[d]
             else:
-                if writable and b.strides[d] == 0 and b.shape[d] > 1:
-                    return 0
                 self.c.op[role].stride[k] = b.strides[d]
                 k += 1
         return 1
@@ -669,8 +671,8 @@ def transform(str what, pred, out, axis, n_threads):
     return out
 
 
-def gather(logits, index, weight, int want_grad, out, axis, n_threads):
-    """log p of one class a row and, if wanted, the gradient of sum(weight * log p), or None."""
+def gather(logits, index, weight, int want_grad, value, out, axis, n_threads):
+    """log p of one class a row (in `value`) and, if wanted, the gradient of sum(weight * log p), or None."""
     cdef Call call = Call.__new__(Call)
     cdef fl_scan found
     cdef Parameters p = Parameters()
@@ -680,8 +682,9 @@ def gather(logits, index, weight, int want_grad, out, axis, n_threads):
     call.c.kernel = call.c.table.softmax
     call.c.scale = -1
     call.c.raw_values = 1
-    value = _row_values(call, logits)
-    call.leading(FL_VALUE, value, True, True)
+    value = _row_values(call, logits) if value is None else value
+    if not call.leading(FL_VALUE, value, True, True) or not call.stands_alone(FL_VALUE):
+        return None
     if weight is not None and not call.leading(FL_WEIGHT, weight, False):
         return None
     if want_grad:

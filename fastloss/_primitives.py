@@ -66,8 +66,7 @@ def logsumexp(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | 
 
 
 def _transform(what: str, logits: Any, axis: Any, out: Any, n_threads: Any) -> np.ndarray:
-    if n_threads is not None:
-        n_threads = _check.n_threads(n_threads)
+    n_threads = _threads(n_threads)
     result = _core.transform(what, logits, out, axis, n_threads) if type(axis) is int else None
     if result is not None:
         return result
@@ -81,6 +80,10 @@ def _transform(what: str, logits: Any, axis: Any, out: Any, n_threads: Any) -> n
     return result if out is None else out
 
 
+def _threads(n_threads: Any) -> int | None:
+    return None if n_threads is None else _check.n_threads(n_threads)
+
+
 class GatherLogSoftmax:
     """log p of one class a row, without an N x C temporary.
 
@@ -91,11 +94,12 @@ class GatherLogSoftmax:
     ----------
     logits : array (..., C), float64, float32, float16 or bfloat16, any strides
     index : array (...) of integers in [0, C)
+    out : where the values go: the shape of `index`, any supported float dtype
     axis, n_threads : as for every row loss
 
     Returns
     -------
-    array of the shape of `index`, float32 for half and float32 logits, float64 for float64.
+    array of the shape of `index`, or `out`; float32 for half and float32 logits, float64 for float64.
 
     Raises
     ------
@@ -112,8 +116,12 @@ class GatherLogSoftmax:
 
     __name__ = __qualname__ = "gather_log_softmax"
 
-    def __call__(self, logits: Any, index: Any, *, axis: int = -1, n_threads: int | None = None) -> np.ndarray:
-        return self._run(logits, index, None, False, None, axis, n_threads)
+    def __call__(self, logits: Any, index: Any, *, axis: int = -1, out: Any = None,
+                 n_threads: int | None = None) -> np.ndarray:
+        x, i, axis, inputs = self._operands(logits, index, axis)
+        goal = None if out is None else _check.output("out", out, i.shape, "index", inputs)
+        value = _core.gather(x, i, None, False, goal, None, axis, _threads(n_threads))
+        return value if out is None else out
 
     def value_and_grad(self, logits: Any, index: Any, weight: Any = None, *, out: Any = None, axis: int = -1,
                        n_threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -127,21 +135,20 @@ class GatherLogSoftmax:
         >>> grad
         array([[-1.,  1.]])
         """
-        return self._run(logits, index, weight, True, out, axis, n_threads)
-
-    def _run(self, logits: Any, index: Any, weight: Any, want_grad: bool, out: Any, axis: Any, n_threads: Any) -> Any:
-        if n_threads is not None:
-            n_threads = _check.n_threads(n_threads)
-        x = _check.scores("logits", logits)
-        axis, shape = _check.class_axis("logits", x, axis)
-        i = _check.labels("index", index, x, axis, "logits", soft=False)
-        inputs = {"logits": x, "index": i}
+        x, i, axis, inputs = self._operands(logits, index, axis)
         if weight is not None:
-            weight = inputs["weight"] = _check.weights(weight, shape, "weight")
+            weight = inputs["weight"] = _check.weights(weight, i.shape, "weight")
             _check.finite("weight", weight)
         goal = None if out is None else _check.output("out", out, x.shape, "logits", inputs)
-        result = _core.gather(x, i, weight, want_grad, goal, axis, n_threads)
-        return result if out is None else (result[0], out)
+        value, grad = _core.gather(x, i, weight, True, None, goal, axis, _threads(n_threads))
+        return value, grad if out is None else out
+
+    @staticmethod
+    def _operands(logits: Any, index: Any, axis: Any) -> tuple[np.ndarray, np.ndarray, int, dict[str, np.ndarray]]:
+        x = _check.scores("logits", logits)
+        axis, _ = _check.class_axis("logits", x, axis)
+        i = _check.labels("index", index, x, axis, "logits", soft=False)
+        return x, i, axis, {"logits": x, "index": i}
 
     def __repr__(self) -> str:
         return "<primitive fastloss.gather_log_softmax>"

@@ -3,7 +3,7 @@
 #include "elementwise.h"
 #include "losses/list.h"
 #include "losses/regression.h"
-#include "math.h"
+#include "elementary.h"
 #include "rows/softmax.h"
 
 #define ELEMENTWISE(name) \

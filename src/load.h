@@ -124,7 +124,8 @@ INLINE const T *load(T *buffer, const char *from, int type, ptrdiff_t step, ptrd
 
 INLINE T load_one(const char *from, int type) {
     T x;
-    convert(&x, from, type, 0, 1);
+    if (type == T_TYPE) memcpy(&x, from, sizeof x);
+    else convert(&x, from, type, 0, 1);
     return x;
 }
 

@@ -63,8 +63,11 @@ INLINE T max_(T x, T best) { return x > best ? x : best; }
 
 INLINE T abs_(T x) { return x < 0 ? -x : x + (T)0; }
 
-/* x where c holds, else 0: as bits, since gcc turns such a choice between sums into a branch. */
-INLINE T where_(int c, T x) { return from_bits(bits_of(x) & -(Tint)c); }
+/* x where c holds, else 0. In a variable of its own: written as `sum += c ? x : 0`, gcc makes a branch. */
+INLINE T where_(int c, T x) {
+    T y = c ? x : 0;
+    return y;
+}
 
 INLINE int is_finite(T x) { return x - x == 0; }
 
@@ -72,17 +75,23 @@ INLINE ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t to) { return (n + to - 1) / to 
 
 /* The ordered lane sum: halves are folded onto each other, so the order is fixed by the lanes alone. */
 INLINE double sum_lanes(const double *lane) {
-    double a[LANES];
-    for (int l = 0; l < LANES; l++) a[l] = lane[l];
-    for (int h = LANES / 2; h > 0; h /= 2)
-        for (int l = 0; l < h; l++) a[l] += a[l + h];
-    return a[0];
+    double a[8], b[4];
+    for (int l = 0; l < 8; l++) a[l] = LANES == 16 ? lane[l] + lane[(l + 8) % LANES] : lane[l];
+    for (int l = 0; l < 4; l++) b[l] = a[l] + a[l + 4];
+    return (b[0] + b[2]) + (b[1] + b[3]);
+}
+
+INLINE double sum_parts(const T *part) {
+    double lane[LANES];
+    for (int l = 0; l < LANES; l++) lane[l] = (double)part[l];
+    return sum_lanes(lane);
 }
 
 INLINE T max_lanes(const T *lane) {
-    T best = lane[0];
-    for (int l = 1; l < LANES; l++) best = max_(lane[l], best);
-    return best;
+    T a[8], b[4];
+    for (int l = 0; l < 8; l++) a[l] = LANES == 16 ? max_(lane[l], lane[(l + 8) % LANES]) : lane[l];
+    for (int l = 0; l < 4; l++) b[l] = max_(a[l], a[l + 4]);
+    return max_(max_(b[0], b[2]), max_(b[1], b[3]));
 }
 
 #endif

@@ -5,7 +5,7 @@
 #ifndef FL_POINT_H
 #define FL_POINT_H
 
-#include "math.h"
+#include "elementary.h"
 
 typedef struct {
     T value, grad, hess;

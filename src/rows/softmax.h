@@ -14,19 +14,21 @@
  *
  * Numerics (P6 in docs): exponentials of elements equal to the maximum are counted, not added, so
  * "others" = s - 1 keeps full relative accuracy in a confident row: log s = log1p(others), and at the
- * maximum A p - q is (Q - q) - Q others / s + 2 z L p. All sums over tiles and rows are double.
+ * maximum, where p > 1/2, A p - q is (Q - q) - Q others / s + 2 z L p. All sums over tiles and rows are double.
  * NaN and +inf find their way through the sums; a maximum that is not finite makes the row NaN.
  */
 #ifndef FL_SOFTMAX_H
 #define FL_SOFTMAX_H
 
 #include "labels.h"
-#include "math.h"
+#include "elementary.h"
 #include "tile.h"
 
-/* What the first pass knows of LANES rows (across), or of the LANES parts of one row (wide). */
+enum { STRETCH = 16 };
+
+/* What the first pass knows of LANES rows. */
 typedef struct {
-    T max[LANES];
+    T max[LANES], at_label[LANES];     /* of x; x at the label */
     double others[LANES], ties[LANES]; /* sum of exp(u - max) below the maximum; how many are at it */
     double dot[LANES];                 /* sum q (max - u) */
     double below[LANES], at[LANES];    /* mass of q below the maximum and at it */
@@ -34,7 +36,7 @@ typedef struct {
 
 /* What the second pass needs of a row. */
 typedef struct {
-    T max[LANES], special[LANES];  /* special: the maximum where it is unique, else NaN, equal to nothing */
+    T max[LANES], special[LANES];  /* special: the maximum if its p > 1/2, else NaN, which equals nothing */
     T log_s[LANES], inv_s[LANES], rest[LANES]; /* rest: others / s, which is 1 - p at the maximum */
     T coef[LANES], k[LANES], top[LANES];       /* k A / s; scale * weight; k g_u at the maximum */
     T label[LANES];                            /* k g_u at the label */
@@ -50,102 +52,111 @@ typedef struct {
 } job;
 
 static void sums_init(sums *s) {
-    memset(s, 0, sizeof *s);
-    EACH_LANE(l) s->max[l] = -T_INF;
-}
-
-/* The maximum rises to `max`: what was at the old one is now below. */
-INLINE void sums_raise(sums *s, const T *max, T scale) {
     EACH_LANE(l) {
-        int rises = max[l] > s->max[l];
-        T up = scale * (max[l] - s->max[l]), shrink = exp_nonpositive(-up);
-        double mass = s->below[l] + s->at[l];
-        s->others[l] = rises ? (s->others[l] + s->ties[l]) * (double)shrink : s->others[l];
-        s->ties[l] = rises ? 0 : s->ties[l];
-        s->dot[l] = rises && mass != 0 ? s->dot[l] + mass * (double)up : s->dot[l];
-        s->below[l] = rises ? mass : s->below[l];
-        s->at[l] = rises ? 0 : s->at[l];
-        s->max[l] = max[l];
+        s->max[l] = -T_INF;
+        s->others[l] = s->ties[l] = s->dot[l] = s->below[l] = s->at[l] = s->at_label[l] = 0;
     }
 }
 
-INLINE void tile_max(T *max, const T *x, ptrdiff_t chunks, int wide) {
-    for (ptrdiff_t k = 0; k < chunks; k++)
-        EACH_LANE(l) max[l] = max_(x[k * LANES + l], max[l]);
-    if (wide) {
-        T top = max_lanes(max);
-        EACH_LANE(l) max[l] = top;
-    }
+/* The maximum of a row rises to `max`: what was at the old one is now below. */
+INLINE void sums_raise(sums *s, int l, T max, T scale) {
+    int rises = max > s->max[l];
+    T up = scale * (max - s->max[l]), shrink = exp_nonpositive(-up);
+    double mass = s->below[l] + s->at[l];
+    s->others[l] = rises ? (s->others[l] + s->ties[l]) * (double)shrink : s->others[l];
+    s->ties[l] = rises ? 0 : s->ties[l];
+    s->dot[l] = rises && mass != 0 ? s->dot[l] + mass * (double)up : s->dot[l];
+    s->below[l] = rises ? mass : s->below[l];
+    s->at[l] = rises ? 0 : s->at[l];
+    s->max[l] = max;
 }
 
-INLINE void tile_exp(sums *s, const T *x, ptrdiff_t chunks, T scale, T *e) {
-    T max[LANES], others[LANES] = {0}, ties[LANES] = {0};
-    memcpy(max, s->max, sizeof max);
-    for (ptrdiff_t k = 0; k < chunks; k++)
+/* Lane maxima of a tile. Four chains, since a maximum waits for the one before it. */
+INLINE void tile_max(T *max, const T *x, ptrdiff_t chunks) {
+    T chain[4 * LANES];
+    ptrdiff_t k = 0;
+    for (int i = 0; i < 4 * LANES; i++) chain[i] = max[i % LANES];
+    for (; k + 4 <= chunks; k += 4)
+        _Pragma("omp simd") for (int i = 0; i < 4 * LANES; i++) chain[i] = max_(x[k * LANES + i], chain[i]);
+    for (; k < chunks; k++) EACH_LANE(l) chain[l] = max_(x[k * LANES + l], chain[l]);
+    EACH_LANE(l) max[l] = max_(max_(chain[l], chain[LANES + l]), max_(chain[2 * LANES + l], chain[3 * LANES + l]));
+}
+
+/* Exponentials of a tile, kept in `e`; their lane sums below the maximum, and how many are at it. Sums are
+ * made of sums of STRETCH terms, which divides their rounding error by four. */
+INLINE void tile_exp(const T *top, const T *x, ptrdiff_t chunks, T scale, T *e, T *others, T *ties) {
+    T max[LANES], total[LANES] = {0}, count[LANES] = {0};
+    memcpy(max, top, sizeof max);
+    for (ptrdiff_t start = 0; start < chunks; start += STRETCH) {
+        ptrdiff_t end = start + STRETCH < chunks ? start + STRETCH : chunks;
+        T sum[LANES] = {0};
+        for (ptrdiff_t k = start; k < end; k++)
+            EACH_LANE(l) {
+                T xl = x[k * LANES + l], y = exp_nonpositive(scale * (xl - max[l]));
+                int at_top = xl == max[l];
+                sum[l] += where_(!at_top, y);
+                count[l] += where_(at_top, 1);
+                e[k * LANES + l] = y;
+            }
+        EACH_LANE(l) total[l] += sum[l];
+    }
+    memcpy(others, total, sizeof total);
+    memcpy(ties, count, sizeof count);
+}
+
+/* Of the target: sum q (max - u), and its mass below the maximum and at it. A class that q leaves out
+ * contributes nothing, at -inf too. */
+INLINE void tile_target(const T *top, const T *x, const T *q, ptrdiff_t chunks, T scale, T *dots, T *below, T *at) {
+    T max[LANES];
+    memcpy(max, top, sizeof max);
+    EACH_LANE(l) dots[l] = below[l] = at[l] = 0;
+    for (ptrdiff_t start = 0; start < chunks; start += STRETCH) {
+        ptrdiff_t end = start + STRETCH < chunks ? start + STRETCH : chunks;
+        T dot[LANES] = {0}, under[LANES] = {0}, on[LANES] = {0};
+        for (ptrdiff_t k = start; k < end; k++)
+            EACH_LANE(l) {
+                T xl = x[k * LANES + l], ql = q[k * LANES + l];
+                T down = xl == -T_INF ? T_INF : scale * (max[l] - xl);
+                int at_top = xl == max[l];
+                dot[l] += where_(ql != 0, ql * down);
+                under[l] += where_(!at_top, ql);
+                on[l] += where_(at_top, ql);
+            }
         EACH_LANE(l) {
-            T xl = x[k * LANES + l], y = exp_nonpositive(scale * (xl - max[l]));
-            int top = xl == max[l];
-            others[l] += where_(!top, y);
-            ties[l] += where_(top, 1);
-            e[k * LANES + l] = y;
+            dots[l] += dot[l];
+            below[l] += under[l];
+            at[l] += on[l];
         }
-    EACH_LANE(l) {
-        s->others[l] += (double)others[l];
-        s->ties[l] += (double)ties[l];
     }
 }
 
-/* A class that q leaves out contributes nothing, at -inf too. */
-INLINE void tile_target(sums *s, const T *x, const T *q, ptrdiff_t chunks, T scale) {
-    T max[LANES], dot[LANES] = {0}, below[LANES] = {0}, at[LANES] = {0};
-    memcpy(max, s->max, sizeof max);
-    for (ptrdiff_t k = 0; k < chunks; k++)
-        EACH_LANE(l) {
-            T xl = x[k * LANES + l], ql = q[k * LANES + l];
-            T down = xl == -T_INF ? T_INF : scale * (max[l] - xl);
-            int top = xl == max[l];
-            dot[l] += where_(ql != 0, ql * down);
-            below[l] += where_(!top, ql);
-            at[l] += where_(top, ql);
-        }
-    EACH_LANE(l) {
-        s->dot[l] += (double)dot[l];
-        s->below[l] += (double)below[l];
-        s->at[l] += (double)at[l];
-    }
+/* Lane sums of a tile go to their rows: across, a lane is a row; wide, all lanes are row `l`. */
+INLINE void add_lanes(double *total, const T *part, int wide, ptrdiff_t row) {
+    if (wide) total[row] += sum_parts(part);
+    else EACH_LANE(l) total[l] += (double)part[l];
 }
 
-/* The parts of a wide row become lane `l` of its group. */
-static void sums_fold(sums *group, int l, const sums *row) {
-    group->max[l] = row->max[0];
-    group->others[l] = sum_lanes(row->others);
-    group->ties[l] = sum_lanes(row->ties);
-    group->dot[l] = sum_lanes(row->dot);
-    group->below[l] = sum_lanes(row->below);
-    group->at[l] = sum_lanes(row->at);
-}
-
-/* From the sums of up to LANES rows: losses, and the constants of the second pass. `x_label` holds the
- * transformed logit at the label, `q_label` the target there (0: none). */
-static void rows_finish(const job *j, const sums *s, const T *x_label, const T *q_label, const double *weight,
-                        T *loss, T *logsumexp, rows *r) {
+/* From the sums of up to LANES rows: losses, and the constants of the second pass. `q_label`: the target
+ * at the label, 0 where there is none. */
+static void rows_finish(const job *j, const sums *s, const T *q_label, const double *weight, T *loss, T *logsumexp,
+                        rows *r) {
     double z = j->call->softmax.z_loss, scale = (double)j->scale;
-    T s_minus_1[LANES], down[LANES], e_label[LANES], at_label[LANES];
+    T s_minus_1[LANES], down[LANES], e_label[LANES], label_on_top[LANES];
     double q_below[LANES];
     EACH_LANE(l) {
         double others = s->others[l] + (s->ties[l] - 1);
         s_minus_1[l] = is_finite(s->max[l]) ? (T)others : T_NAN;
         r->max[l] = s->max[l];
-        r->special[l] = (T)s->ties[l] == 1 ? s->max[l] : T_NAN;
-        r->log_s[l] = log1p_(s_minus_1[l]);
+        r->special[l] = s_minus_1[l] < 1 ? s->max[l] : T_NAN;
+        r->log_s[l] = log1p_inside(s_minus_1[l]);
     }
     EACH_LANE(l) {
-        int on_top = x_label[l] == s->max[l];
-        down[l] = x_label[l] == -T_INF ? T_INF : j->scale * (s->max[l] - x_label[l]);
+        int on_top = s->at_label[l] == s->max[l];
+        down[l] = s->at_label[l] == -T_INF ? T_INF : j->scale * (s->max[l] - s->at_label[l]);
         e_label[l] = exp_nonpositive(-down[l]);
         down[l] = where_(q_label[l] != 0, q_label[l] * down[l]);
         q_below[l] = (double)where_(!on_top, q_label[l]);
-        at_label[l] = where_(on_top, 1);
+        label_on_top[l] = where_(on_top, 1);
     }
     EACH_LANE(l) {
         double others = (double)s_minus_1[l], q = (double)q_label[l], below = s->below[l] + q_below[l];
@@ -153,7 +164,7 @@ static void rows_finish(const job *j, const sums *s, const T *x_label, const T *
         double inv_s = 1 / (1 + others), lse = scale * (double)s->max[l] + log_s, z_slope = 2 * z * lse;
         double k = j->call->scale * weight[l], coef = k * (mass + z_slope) * inv_s;
         double top = k * (below - mass * others * inv_s + z_slope * inv_s);
-        double label = coef * (double)e_label[l] - k * q, on_top = (double)at_label[l];
+        double label = coef * (double)e_label[l] - k * q, on_top = (double)label_on_top[l];
         loss[l] = (T)(mass * log_s + s->dot[l] + (double)down[l] + z * lse * lse);
         logsumexp[l] = (T)lse;
         r->inv_s[l] = (T)inv_s;
@@ -161,7 +172,7 @@ static void rows_finish(const job *j, const sums *s, const T *x_label, const T *
         r->coef[l] = (T)coef;
         r->k[l] = (T)k;
         r->top[l] = (T)top;
-        r->label[l] = (T)(scale * (on_top != 0 ? top : label));
+        r->label[l] = (T)(on_top != 0 ? top : label);
         r->two_z[l] = (T)(2 * z * k);
         r->mean_v[l] = 0;
     }
@@ -203,13 +214,14 @@ INLINE void tile_grad_dense(const rows *r, const T *x, const T *e, const T *q, p
         }
 }
 
-/* Everything, u' = slope and u'' = bend given an element. */
-INLINE void tile_general(const rows *r, const T *x, const T *e, const T *q, const T *v, const T *slope, const T *bend,
+/* Everything, u' = slope and u'' = bend given an element. A hard target's q is 0 away from its label. */
+INLINE void tile_general(const rows *r, int dense, const T *x, const T *e, const T *q, const T *v, const T *slope, const T *bend,
                          ptrdiff_t chunks, T *g, T *h, T *hv) {
     for (ptrdiff_t k = 0; k < chunks; k++)
         EACH_LANE(l) {
             ptrdiff_t i = k * LANES + l;
-            T d = slope[i], p = e[i] * r->inv_s[l], ap = r->coef[l] * e[i], gu = grad_u(r, l, x[i], e[i], q[i]);
+            T d = slope[i], p = e[i] * r->inv_s[l], ap = r->coef[l] * e[i];
+            T gu = dense ? grad_u(r, l, x[i], e[i], q[i]) : q[i] != 0 ? r->label[l] : ap;
             T not_p = x[i] == r->max[l] ? r->rest[l] : 1 - p, dv = d * v[i];
             g[i] = d * gu;
             h[i] = d * d * (ap * not_p + r->two_z[l] * p * p) + gu * bend[i];
@@ -273,14 +285,14 @@ INLINE void deliver(const job *j, int role, const place *at, const T *tile) {
 
 /* u = softcap(x), and where asked u' and u''. tanh' as 4 e / (1 + e)^2 keeps its relative accuracy. */
 static void cap(const fl_softmax *p, const T *x, ptrdiff_t n, T *u, T *slope, T *bend) {
-    T cap = (T)p->softcap, scale = (T)p->logit_scale, by = (T)(p->logit_scale / p->softcap);
+    T cap = (T)p->softcap, scale = (T)p->logit_scale;
     for (ptrdiff_t i = 0; i < n; i++) {
-        T y = x[i] * by;
+        T y = scale * x[i] / cap; /* a rounded quotient as the factor would err by |y| eps more */
         u[i] = cap * tanh_(y);
         if (slope) {
             T e = exp_nonpositive(-2 * abs_(y)), one = 1 + e;
             slope[i] = scale * 4 * e / (one * one);
-            bend[i] = -2 * slope[i] * tanh_(y) * by;
+            bend[i] = -2 * slope[i] * tanh_(y) * scale / cap;
         }
     }
 }
@@ -352,33 +364,50 @@ static int is_correct(const job *j, ptrdiff_t row, int64_t label, T max) {
     return logit_at(j, row, y) == max;
 }
 
-static void first_pass(const job *j, const place *start, const int64_t *label, sums *s, T *e) {
-    T xs[TILE], qs[TILE];
-    ptrdiff_t classes = j->call->classes, most = start->wide ? TILE : CHUNKS;
-    place at = *start;
-    sums_init(s);
-    for (at.c = 0; at.c < classes; at.c += most) {
-        T max[LANES];
-        at.n = classes - at.c < most ? classes - at.c : most;
-        at.chunks = at.wide ? round_up(at.n, LANES) / LANES : at.n;
-        const T *x = fetch_logits(j, &at, xs);
-        memcpy(max, s->max, sizeof max);
-        tile_max(max, x, at.chunks, at.wide);
-        sums_raise(s, max, j->scale);
-        tile_exp(s, x, at.chunks, j->scale, e);
-        if (j->dense) tile_target(s, x, fetch_target(j, &at, label, qs), at.chunks, j->scale);
+/* One tile of the first pass. `row`: where a wide row stands in its group. */
+static void take_tile(const job *j, const place *at, ptrdiff_t row, const int64_t *label, sums *s, T *e) {
+    T xs[TILE], qs[TILE], max[LANES], part[3][LANES];
+    const T *x = fetch_logits(j, at, xs);
+
+    EACH_LANE(l) max[l] = at->wide ? s->max[row] : s->max[l];
+    tile_max(max, x, at->chunks);
+    if (at->wide) {
+        T top = max_lanes(max);
+        EACH_LANE(l) max[l] = top;
+        if (top > s->max[row]) sums_raise(s, (int)row, top, j->scale);
+    } else EACH_LANE(l) sums_raise(s, l, max[l], j->scale);
+
+    if (j->scale == 1) tile_exp(max, x, at->chunks, 1, e, part[0], part[1]); /* one product less */
+    else tile_exp(max, x, at->chunks, j->scale, e, part[0], part[1]);
+    add_lanes(s->others, part[0], at->wide, row);
+    add_lanes(s->ties, part[1], at->wide, row);
+    for (ptrdiff_t l = 0; l < at->rows; l++) {
+        ptrdiff_t i = (ptrdiff_t)label[l] - at->c;
+        if (label[l] >= 0 && i >= 0 && i < at->n) s->at_label[row + l] = x[at->wide ? i : i * LANES + l];
     }
+    if (!j->dense) return;
+    tile_target(max, x, fetch_target(j, at, label, qs), at->chunks, j->scale, part[0], part[1], part[2]);
+    add_lanes(s->dot, part[0], at->wide, row);
+    add_lanes(s->below, part[1], at->wide, row);
+    add_lanes(s->at, part[2], at->wide, row);
+}
+
+/* The tiles of a row, or of LANES rows, one after the other. */
+INLINE int next_tile(const job *j, place *at) {
+    ptrdiff_t most = at->wide ? TILE : CHUNKS, left;
+    at->c += at->n;
+    left = j->call->classes - at->c;
+    at->n = left < most ? left : most;
+    at->chunks = at->wide ? round_up(at->n, LANES) / LANES : at->n;
+    return left > 0;
 }
 
 /* Sums over p that a later output needs: <p, u' v> and the entropy. */
 static void middle_pass(const job *j, const place *start, rows *r, double *entropy) {
     T xs[TILE], e[TILE], vs[TILE], slope[TILE], bend[TILE];
     double mean[LANES] = {0};
-    ptrdiff_t classes = j->call->classes, most = start->wide ? TILE : CHUNKS;
     place at = *start;
-    for (at.c = 0; at.c < classes; at.c += most) {
-        at.n = classes - at.c < most ? classes - at.c : most;
-        at.chunks = at.wide ? round_up(at.n, LANES) / LANES : at.n;
+    while (next_tile(j, &at)) {
         const T *x = fetch_logits(j, &at, xs);
         tile_shift_exp(r, x, at.chunks, j->scale, e);
         tile_entropy(r, x, e, at.chunks, j->scale, entropy);
@@ -402,7 +431,7 @@ static void write_general(const job *j, const place *at, const rows *r, const T 
     const fl_operand *op = j->call->op;
     const T *q = fetch_target(j, at, label, qs), *v = op[FL_VECTOR].data ? fetch(j, FL_VECTOR, at, vs, 0) : vs;
     slopes(j, at, slope, bend);
-    tile_general(r, x, e, q, v, slope, bend, at->chunks, g, h, hv);
+    tile_general(r, j->dense, x, e, q, v, slope, bend, at->chunks, g, h, hv);
     clear_uncounted(r, at, g), clear_uncounted(r, at, h), clear_uncounted(r, at, hv);
     if (op[FL_GRAD].data) deliver(j, FL_GRAD, at, g);
     if (op[FL_HESS].data) deliver(j, FL_HESS, at, h);
@@ -418,7 +447,7 @@ static void write_grad(const job *j, const place *at, const rows *r, const T *x,
         tile_grad_hard(r, e, at->chunks, j->scale, g);
         for (ptrdiff_t l = 0; l < at->rows; l++) {
             ptrdiff_t i = (ptrdiff_t)label[l] - at->c;
-            if (label[l] >= 0 && i >= 0 && i < at->n) g[at->wide ? i : i * LANES + l] = r->label[l];
+            if (label[l] >= 0 && i >= 0 && i < at->n) g[at->wide ? i : i * LANES + l] = j->scale * r->label[l];
         }
     }
     if (uncounted) clear_uncounted(r, at, g);
@@ -429,13 +458,10 @@ static void write_grad(const job *j, const place *at, const rows *r, const T *x,
 static void second_pass(const job *j, const place *start, const rows *r, const int64_t *label, const T *kept) {
     T xs[TILE], es[TILE], out[TILE];
     const fl_operand *op = j->call->op;
-    ptrdiff_t classes = j->call->classes, most = start->wide ? TILE : CHUNKS;
     int uncounted = 0;
     place at = *start;
     for (int l = 0; l < (at.wide ? 1 : LANES); l++) uncounted |= r->k[l] == 0;
-    for (at.c = 0; at.c < classes; at.c += most) {
-        at.n = classes - at.c < most ? classes - at.c : most;
-        at.chunks = at.wide ? round_up(at.n, LANES) / LANES : at.n;
+    while (next_tile(j, &at)) {
         int need_x = !kept || j->dense || j->general || op[FL_LOG_SOFTMAX].data;
         const T *x = need_x ? fetch_logits(j, &at, xs) : NULL, *e = kept;
         if (!kept) tile_shift_exp(r, x, at.chunks, j->scale, es), e = es;
@@ -482,34 +508,29 @@ static void group(const job *j, ptrdiff_t first, ptrdiff_t n, T *e, ptrdiff_t ke
     const fl_operand *op = call->op;
     int wide = !call->lanes_across, facts = op[FL_LOGSUMEXP].data || op[FL_ENTROPY].data || op[FL_CORRECT].data;
     int per_class_output = op[FL_GRAD].data || op[FL_HESS].data || op[FL_HVP].data || op[FL_SOFTMAX].data || op[FL_LOG_SOFTMAX].data;
+    int second = per_class_output || op[FL_ENTROPY].data;
     int64_t label[LANES];
-    T q_label[LANES], x_label[LANES], loss[LANES], logsumexp[LANES], entropy[LANES] = {0};
+    T q_label[LANES], loss[LANES], logsumexp[LANES], entropy[LANES];
     double weight[LANES];
     sums s;
     rows r;
 
     read_rows(j, first, n, label, q_label, weight);
-    if (wide) {
-        sums_init(&s);
-        for (ptrdiff_t l = 0; l < n; l++) {
-            sums row;
-            first_pass(j, &(place){.row = first + l, .rows = 1, .wide = 1}, label + l, &row, e + l * kept_stride);
-            sums_fold(&s, (int)l, &row);
-        }
-    } else first_pass(j, &(place){.row = first, .rows = n}, label, &s, e);
-
-    for (ptrdiff_t l = 0; l < LANES; l++)
-        x_label[l] = l < n && label[l] >= 0 && !j->dense ? logit_at(j, first + l, (ptrdiff_t)label[l]) : 0;
-    rows_finish(j, &s, x_label, q_label, weight, loss, logsumexp, &r);
+    sums_init(&s);
+    for (ptrdiff_t l = 0; l < (wide ? n : 1); l++) {
+        place at = {.row = first + l, .rows = wide ? 1 : n, .wide = wide};
+        while (next_tile(j, &at)) take_tile(j, &at, l, label + l, &s, e + l * kept_stride);
+    }
+    rows_finish(j, &s, q_label, weight, loss, logsumexp, &r);
 
     T *value = (T *)j->run->value + first;
     for (ptrdiff_t l = 0; l < n; l++) value[l] = op[FL_LABEL].data && label[l] < 0 ? 0 : loss[l];
 
-    for (ptrdiff_t l = 0; l < (wide ? n : 1); l++) {
+    for (ptrdiff_t l = 0; second && l < (wide ? n : 1); l++) {
         place at = {.row = first + l, .rows = wide ? 1 : n, .wide = wide};
         rows one;
         const rows *here = &r;
-        if (wide && (per_class_output || op[FL_ENTROPY].data)) rows_spread(&one, &r, (int)l), here = &one;
+        if (wide) rows_spread(&one, &r, (int)l), here = &one;
         if (op[FL_ENTROPY].data || op[FL_VECTOR].data) {
             double sum[LANES] = {0};
             middle_pass(j, &at, (rows *)(uintptr_t)here, sum);

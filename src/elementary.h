@@ -5,8 +5,8 @@
  * the smallest normal number, exp is 0 and log1p, tanh, sinh are x. Rounding is to nearest.
  * tools/minimax.py prints the constants.
  */
-#ifndef FL_MATH_H
-#define FL_MATH_H
+#ifndef FL_ELEMENTARY_H
+#define FL_ELEMENTARY_H
 
 #include "real.h"
 
