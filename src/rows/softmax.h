@@ -375,7 +375,8 @@ static void take_tile(const job *j, const place *at, ptrdiff_t row, const int64_
         T top = max_lanes(max);
         EACH_LANE(l) max[l] = top;
         if (top > s->max[row]) sums_raise(s, (int)row, top, j->scale);
-    } else EACH_LANE(l) sums_raise(s, l, max[l], j->scale);
+    } else if (at->c == 0) memcpy(s->max, max, sizeof max);
+    else EACH_LANE(l) sums_raise(s, l, max[l], j->scale);
 
     if (j->scale == 1) tile_exp(max, x, at->chunks, 1, e, part[0], part[1]); /* one product less */
     else tile_exp(max, x, at->chunks, j->scale, e, part[0], part[1]);
@@ -477,17 +478,25 @@ static void second_pass(const job *j, const place *start, const rows *r, const i
 static void read_rows(const job *j, ptrdiff_t first, ptrdiff_t n, int64_t *label, T *q_label, double *weight) {
     const fl_call *call = j->call;
     const fl_softmax *p = &call->softmax;
-    EACH_LANE(l) label[l] = -1, q_label[l] = 0, weight[l] = 0;
-    for (ptrdiff_t l = 0; l < n; l++) weight[l] = j->run->weight ? j->run->weight[first + l] : 1;
+    EACH_LANE(l) {
+        label[l] = -1;
+        weight[l] = 1;
+        q_label[l] = 0;
+    }
+    if (j->run->weight) memcpy(weight, j->run->weight + first, (size_t)n * sizeof *weight);
     if (!call->op[FL_LABEL].data) return;
     load_labels(label, row_of(j, FL_LABEL, first), call->op[FL_LABEL].type, j->run->step[FL_LABEL], n);
-    for (ptrdiff_t l = 0; l < n; l++) {
+    int64_t classes = call->classes, ignored = p->has_ignore ? p->ignore_index : -1;
+    EACH_LANE(l) {
         /* Labels were checked before the call; a caller who changes them meanwhile harms only himself. */
-        int counts = (uint64_t)label[l] < (uint64_t)call->classes && !(p->has_ignore && label[l] == p->ignore_index);
+        int counts = (label[l] >= 0) & (label[l] < classes) & (label[l] != ignored);
         label[l] = counts ? label[l] : -1;
         weight[l] = counts ? weight[l] : 0;
-        q_label[l] = counts && !j->dense ? per_class(p->gain, counts ? (ptrdiff_t)label[l] : 0, 1) : 0;
+        q_label[l] = where_(counts, 1);
     }
+    if (j->dense) memset(q_label, 0, LANES * sizeof *q_label);
+    else if (p->gain)
+        for (ptrdiff_t l = 0; l < n; l++) q_label[l] = label[l] < 0 ? 0 : per_class(p->gain, (ptrdiff_t)label[l], 1);
 }
 
 static void write_facts(const job *j, ptrdiff_t first, ptrdiff_t n, const rows *r, const int64_t *label,
