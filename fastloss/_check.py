@@ -95,7 +95,10 @@ def integer_or_none(name: str, value: Any) -> int | None:
 def class_weight(value: Any) -> np.ndarray | None:
     if value is None:
         return None
-    weight = np.array(as_array("class_weight", value), np.float64)
+    given = as_array("class_weight", value)
+    if not _core.is_supported(given.dtype):
+        raise TypeError(f"class_weight has dtype {given.dtype}: it must be {FLOATS}, integer or bool")
+    weight = np.array(given, np.float64)
     if weight.ndim != 1:
         raise ValueError(f"class_weight has shape {weight.shape}: it must have one entry a class, shape (C,)")
     for c in np.flatnonzero(~((weight >= 0) & np.isfinite(weight)))[:1]:
@@ -242,6 +245,8 @@ def prepare(names: tuple[str, str], rowwise: bool, soft: bool, pred: Any, target
             raise ValueError(f"class_weight has {n.shape[0]} entries, {name} has {x.shape[axis_]} classes: one each is needed")
     else:
         t = elements(target_name, target, x, name)
+    if x.dtype != np.float64 and not parameters.fits_float32():
+        raise ValueError(f"logit_scale and softcap must be normal numbers in float32, the arithmetic of {x.dtype} {name}")
     inputs = {name: x, target_name: t}
     if weight is not None:
         weight = inputs["sample_weight"] = weights(weight, shape)

@@ -144,5 +144,5 @@ def _cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_
     )
 
 
-_cross_entropy.__name__ = "cross_entropy"
+_cross_entropy.__name__ = _cross_entropy.__qualname__ = "cross_entropy"
 cross_entropy = CrossEntropy(_cross_entropy, -1, soft=True, intercept=_log_priors, inverse_link=softmax)

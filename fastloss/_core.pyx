@@ -248,13 +248,19 @@ cdef class Parameters:
             self.parameter[i] = value
             i += 1
 
+    cpdef bint fits_float32(self):
+        """Are the factors of the logits normal numbers in float32?"""
+        cdef double least = 1.1754943508222875e-38, most = 3.4028234663852886e38
+        return least <= self.softmax.logit_scale <= most and (
+            self.softmax.softcap == 0 or least <= self.softmax.softcap <= most)
+
 
 cdef class Call:
     """One call of the core: holds the buffers of its operands while it lasts."""
     cdef fl_call c
     cdef Py_buffer held[FL_ROLES]
     cdef int holds[FL_ROLES]
-    cdef int row_axis        # the class axis, or -1
+    cdef int row_axis  # the class axis, or -1
     cdef object keep
 
     def __dealloc__(self):
@@ -305,12 +311,14 @@ cdef class Call:
         """An operand of the shape of the rows, or (not exact) of their leading axes."""
         if type(array) is not ndarray or not self.hold(role, array, writable):
             return 0
+        if writable and self.c.op[role].type > FL_BF16 and role != FL_CORRECT:
+            return 0
         cdef Py_buffer *b = &self.held[role]
         cdef int d
         if b.ndim > self.c.ndim or (exact and b.ndim != self.c.ndim):
             return 0
         for d in range(b.ndim):
-            if b.shape[d] != self.c.shape[d]:
+            if b.shape[d] != self.c.shape[d] or (writable and b.strides[d] == 0 and b.shape[d] > 1 and b.len > 0):
                 return 0
             self.c.op[role].stride[d] = b.strides[d]
         for d in range(b.ndim, self.c.ndim):
@@ -411,11 +419,15 @@ cdef class Call:
         self.c.per_task = rows // 64 * 64 if rows >= 64 else max(rows, 1)
         self.c.per_block = min(self.c.per_task, FL_BLOCK)
 
-    cdef void parameters(self, Parameters p) noexcept:
-        self.c.softmax = p.softmax
+    cdef int parameters(self, Parameters p) except -1:
+        """The loss's own parameters; 0 if the arithmetic cannot hold them or the classes do not fit."""
         cdef int i
+        self.c.softmax = p.softmax
         for i in range(4):
             self.c.parameter[i] = p.parameter[i]
+        if self.c.table is table32 and not p.fits_float32():
+            return 0
+        return self.class_arrays(p) if self.row_axis >= 0 else 1
 
     cdef int class_arrays(self, Parameters p) except -1:
         """gain and smooth of softmax.h; 0 if class_weight does not fit the classes."""
@@ -573,8 +585,7 @@ def run(int kernel, pred, target, Parameters p, int want, int reduction, weight,
         return None
     if vector is not None and not call.full(FL_VECTOR, vector):
         return None
-    call.parameters(p)
-    if rowwise and not call.class_arrays(p):
+    if not call.parameters(p):
         return None
     c.kernel = c.table.softmax if rowwise else c.table.elementwise[kernel]
     if want & 10:
@@ -629,8 +640,7 @@ def facts(pred, target, Parameters p, axis, n_threads):
     cdef fl_scan found
     if not call.begin(pred, True, axis) or not call.target(target, True):
         return None
-    call.parameters(p)
-    if not call.class_arrays(p):
+    if not call.parameters(p):
         return None
     call.c.kernel = call.c.table.softmax
     call.c.scale = 1

@@ -176,7 +176,7 @@ def _handed(part: Any, *pairs: tuple[Any, Any]) -> Any:
 
 
 def _common(rowwise: bool) -> list[inspect.Parameter]:
-    defaults = {"reduction": "mean", "sample_weight": None, "normalizer": None, "n_threads": None}
+    defaults: dict[str, Any] = {"reduction": "mean", "sample_weight": None, "normalizer": None, "n_threads": None}
     if rowwise:
         defaults["axis"] = -1
     return [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value) for name, value in defaults.items()]

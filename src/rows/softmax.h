@@ -83,14 +83,17 @@ INLINE void tile_max(T *max, const T *x, ptrdiff_t chunks) {
 }
 
 /* Exponentials of a tile, kept in `e`; their lane sums below the maximum, and how many are at it. Sums are
- * made of sums of STRETCH terms, which divides their rounding error by four. */
-INLINE void tile_exp(const T *top, const T *x, ptrdiff_t chunks, T scale, T *e, T *others, T *ties) {
+ * made of sums of STRETCH terms, which divides their rounding error by four. What lies `ahead`, `stride` bytes
+ * a chunk, is asked for meanwhile: the processor's own prefetch stops while it works on a tile. */
+INLINE void tile_exp(const T *top, const T *x, ptrdiff_t chunks, T scale, const char *ahead, ptrdiff_t stride, T *e,
+                     T *others, T *ties) {
     T max[LANES], total[LANES] = {0}, count[LANES] = {0};
     memcpy(max, top, sizeof max);
     for (ptrdiff_t start = 0; start < chunks; start += STRETCH) {
         ptrdiff_t end = start + STRETCH < chunks ? start + STRETCH : chunks;
         T sum[LANES] = {0};
-        for (ptrdiff_t k = start; k < end; k++)
+        for (ptrdiff_t k = start; k < end; k++) {
+            __builtin_prefetch(ahead + k * stride);
             EACH_LANE(l) {
                 T xl = x[k * LANES + l], y = exp_nonpositive(scale * (xl - max[l]));
                 int at_top = xl == max[l];
@@ -98,6 +101,7 @@ INLINE void tile_exp(const T *top, const T *x, ptrdiff_t chunks, T scale, T *e, 
                 count[l] += where_(at_top, 1);
                 e[k * LANES + l] = y;
             }
+        }
         EACH_LANE(l) total[l] += sum[l];
     }
     memcpy(others, total, sizeof total);
@@ -162,7 +166,7 @@ static void rows_finish(const job *j, const sums *s, const T *q_label, const dou
         double others = (double)s_minus_1[l], q = (double)q_label[l], below = s->below[l] + q_below[l];
         double mass = s->below[l] + s->at[l] + q, log_s = (double)r->log_s[l];
         double inv_s = 1 / (1 + others), lse = scale * (double)s->max[l] + log_s, z_slope = 2 * z * lse;
-        double k = j->call->scale * weight[l], coef = k * (mass + z_slope) * inv_s;
+        double k = weight[l] != 0 ? j->call->scale * weight[l] : 0, coef = k * (mass + z_slope) * inv_s;
         double top = k * (below - mass * others * inv_s + z_slope * inv_s);
         double label = coef * (double)e_label[l] - k * q, on_top = (double)label_on_top[l];
         loss[l] = (T)(mass * log_s + s->dot[l] + (double)down[l] + z * lse * lse);
@@ -378,8 +382,10 @@ static void take_tile(const job *j, const place *at, ptrdiff_t row, const int64_
     } else if (at->c == 0) memcpy(s->max, max, sizeof max);
     else EACH_LANE(l) sums_raise(s, l, max[l], j->scale);
 
-    if (j->scale == 1) tile_exp(max, x, at->chunks, 1, e, part[0], part[1]); /* one product less */
-    else tile_exp(max, x, at->chunks, j->scale, e, part[0], part[1]);
+    ptrdiff_t along = j->call->op[FL_PRED].along;
+    const char *ahead = row_of(j, FL_PRED, at->row) + (at->c + at->n * at->rows) * along;
+    if (j->scale == 1) tile_exp(max, x, at->chunks, 1, ahead, LANES * along, e, part[0], part[1]); /* a product less */
+    else tile_exp(max, x, at->chunks, j->scale, ahead, LANES * along, e, part[0], part[1]);
     add_lanes(s->others, part[0], at->wide, row);
     add_lanes(s->ties, part[1], at->wide, row);
     for (ptrdiff_t l = 0; l < at->rows; l++) {

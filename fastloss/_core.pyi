@@ -1,0 +1,46 @@
+"""The compiled core, as the Python modules of the package see it. Written by hand, kept beside _core.pyx."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64: np.dtype[np.float64]
+F32: np.dtype[np.float32]
+F16: np.dtype[np.float16]
+
+# What a call may be asked for, and how its value is reduced.
+VALUE: int
+GRAD: int
+HESS: int
+HVP: int
+MEAN: int
+SUM: int
+NONE: int
+
+compiler: str
+openmp: int  # the date of its specification, as yyyymm; 0 where the build has none
+
+class Parameters:
+    class_weight: NDArray[np.float64] | None
+    label_smoothing: float
+    def __init__(self, *, class_weight: NDArray[np.float64] | None = None, label_smoothing: float = 0,
+                 ignore_index: int | None = None, z_loss: float = 0, softcap: float = 0,
+                 logit_scale: float = 1, values: tuple[float, ...] = ()) -> None: ...
+    def fits_float32(self) -> bool: ...
+
+def isa() -> str: ...
+def isas() -> tuple[str, ...]: ...
+def math(function: str, x: NDArray[Any]) -> NDArray[Any]: ...
+def forked() -> bool: ...
+def openmp_threads() -> int: ...
+def is_supported(dtype: np.dtype[Any]) -> bool: ...
+def elementwise_kernels() -> dict[str, int]: ...
+
+# None from any of these: the arguments are not legal as they are, and _check.py says why or converts them.
+def run(kernel: int, pred: Any, target: Any, p: Parameters, want: int, reduction: int, weight: Any,
+        normalizer: Any, out: Any, hess_out: Any, vector: Any, axis: int, n_threads: int | None) -> Any: ...
+def facts(pred: Any, target: Any, p: Parameters, axis: int, n_threads: int | None) -> Any: ...
+def transform(what: str, pred: Any, out: Any, axis: int, n_threads: int | None) -> Any: ...
+def gather(logits: Any, index: Any, weight: Any, want_grad: int, value: Any, out: Any, axis: int,
+           n_threads: int | None) -> Any: ...
