@@ -13,7 +13,7 @@
 
 enum { CHUNKS = 64, TILE = CHUNKS * LANES };
 
-/* Classes c .. c + n of one row; whole tiles of native contiguous logits are used where they lie. */
+/* Classes c .. c + n of one row; a whole number of native chunks is used where it lies. */
 INLINE const T *load_wide(T *tile, const char *row, int type, ptrdiff_t along, ptrdiff_t c, ptrdiff_t n, T pad) {
     const char *from = row + c * along;
     if (n % LANES == 0) return load(tile, from, type, along, n);
@@ -67,6 +67,55 @@ INLINE void store_across(char *data, int type, ptrdiff_t step, ptrdiff_t along, 
     if (step == n * along) store(to, type, along, buffer, rows * n, stream);
     else
         for (ptrdiff_t l = 0; l < rows; l++) store(to + l * step, type, along, buffer + l * n, n, 0);
+}
+
+/* Where a tile stands: classes c .. c + n of `rows` rows of a run (wide: of one). */
+typedef struct {
+    const fl_call *call;
+    const fl_run *run;
+    ptrdiff_t row, rows;
+    int wide, lane;  /* lane: of a wide row in its group */
+    ptrdiff_t c, n, chunks;
+} place;
+
+/* The tiles of a row, or of LANES rows, one after the other: starts from n = 0. */
+INLINE int next_tile(place *at) {
+    ptrdiff_t most = at->wide ? TILE : CHUNKS, left;
+    at->c += at->n;
+    left = at->call->classes - at->c;
+    at->n = left < most ? left : most;
+    at->chunks = at->wide ? round_up(at->n, LANES) / LANES : at->n;
+    return left > 0;
+}
+
+INLINE char *row_of(const fl_run *run, int role, ptrdiff_t row) { return run->data[role] + row * run->step[role]; }
+
+/* Position in the tile of class c of the tile's row l, or -1. */
+INLINE ptrdiff_t position(const place *at, int64_t c, ptrdiff_t l) {
+    ptrdiff_t i = (ptrdiff_t)c - at->c;
+    if (c < 0 || i < 0 || i >= at->n) return -1;
+    return at->wide ? i : i * LANES + l;
+}
+
+INLINE const T *fetch(const place *at, int role, T *tile, T pad) {
+    const fl_operand *op = &at->call->op[role];
+    char *data = row_of(at->run, role, at->row);
+    if (at->wide) return load_wide(tile, data, op->type, op->along, at->c, at->n, pad);
+    load_across(tile, data, op->type, at->run->step[role], op->along, at->rows, at->c, at->n);
+    return tile;
+}
+
+INLINE void deliver(const place *at, int role, const T *tile) {
+    const fl_operand *op = &at->call->op[role];
+    char *data = row_of(at->run, role, at->row);
+    int stream = at->call->stream;
+    if (at->wide) store(data + at->c * op->along, op->type, op->along, tile, at->n, stream);
+    else store_across(data, op->type, at->run->step[role], op->along, at->rows, at->c, at->n, tile, stream);
+}
+
+/* What follows the tile in memory if rows lie behind one another: what the next tile will want. */
+INLINE const char *ahead_of(const place *at, int role) {
+    return row_of(at->run, role, at->row) + (at->c + at->n * at->rows) * at->call->op[role].along;
 }
 
 #endif

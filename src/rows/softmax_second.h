@@ -1,0 +1,211 @@
+/* Between the passes and the second pass of the softmax family: losses from sums, and what is written a class. */
+#ifndef FL_SOFTMAX_SECOND_H
+#define FL_SOFTMAX_SECOND_H
+
+#include "softmax_first.h"
+
+/* What the second pass needs of a row. */
+typedef struct {
+    T max[LANES], special[LANES];  /* special: the maximum if its p > 1/2, else NaN, which equals nothing */
+    T log_s[LANES], inv_s[LANES], rest[LANES]; /* rest: others / s, which is 1 - p at the maximum */
+    T coef[LANES], k[LANES], top[LANES];       /* k A / s; scale * weight; k g_u at the maximum */
+    T label[LANES];                            /* k g_u at the label */
+    T two_z[LANES], mean_v[LANES];             /* 2 z k; <p, u' v> */
+} rows;
+
+/* From the sums of up to LANES rows: losses, and the constants of the second pass. `q_label`: the target
+ * at the label, 0 where there is none. */
+static void rows_finish(const fl_call *call, T scale, const sums *s, const T *q_label, const double *weight, T *loss,
+                        T *logsumexp, rows *r) {
+    double z = call->softmax.z_loss;
+    T s_minus_1[LANES], down[LANES], e_label[LANES], label_on_top[LANES];
+    double q_below[LANES];
+    EACH_LANE(l) {
+        double others = s->others[l] + (s->ties[l] - 1);
+        s_minus_1[l] = is_finite(s->max[l]) ? (T)others : T_NAN;
+        r->max[l] = s->max[l];
+        r->special[l] = s_minus_1[l] < 1 ? s->max[l] : T_NAN;
+        r->log_s[l] = log1p_inside(s_minus_1[l]);
+    }
+    EACH_LANE(l) {
+        int on_top = s->at_label[l] == s->max[l];
+        down[l] = s->at_label[l] == -T_INF ? T_INF : scale * (s->max[l] - s->at_label[l]);
+        e_label[l] = exp_nonpositive(-down[l]);
+        down[l] = where_(q_label[l] != 0, q_label[l] * down[l]);
+        q_below[l] = (double)where_(!on_top, q_label[l]);
+        label_on_top[l] = where_(on_top, 1);
+    }
+    EACH_LANE(l) {
+        double others = (double)s_minus_1[l], q = (double)q_label[l], below = s->below[l] + q_below[l];
+        double mass = s->below[l] + s->at[l] + q, log_s = (double)r->log_s[l];
+        double inv_s = 1 / (1 + others), lse = (double)scale * (double)s->max[l] + log_s, z_slope = 2 * z * lse;
+        double k = weight[l] != 0 ? call->scale * weight[l] : 0, coef = k * (mass + z_slope) * inv_s;
+        double top = k * (below - mass * others * inv_s + z_slope * inv_s);
+        double label = coef * (double)e_label[l] - k * q, on_top = (double)label_on_top[l];
+        loss[l] = (T)(mass * log_s + s->dot[l] + (double)down[l] + z * lse * lse);
+        logsumexp[l] = (T)lse;
+        r->inv_s[l] = (T)inv_s;
+        r->rest[l] = (T)(others * inv_s);
+        r->coef[l] = (T)coef;
+        r->k[l] = (T)k;
+        r->top[l] = (T)top;
+        r->label[l] = (T)(on_top != 0 ? top : label);
+        r->two_z[l] = (T)(2 * z * k);
+        r->mean_v[l] = 0;
+    }
+}
+
+INLINE void rows_spread(rows *all, const rows *group, int lane) {
+    const T *from = (const T *)(const void *)group;
+    T *to = (T *)(void *)all;
+    for (size_t f = 0; f < sizeof(rows) / sizeof(T); f += LANES)
+        EACH_LANE(l) to[f + (size_t)l] = from[f + (size_t)lane];
+}
+
+/* One function for each thing that can be written a class. */
+
+INLINE void tile_shift_exp(const rows *r, const T *x, ptrdiff_t chunks, T scale, T *e) {
+    T max[LANES];
+    memcpy(max, r->max, sizeof max);
+    for (ptrdiff_t k = 0; k < chunks; k++)
+        EACH_LANE(l) e[k * LANES + l] = exp_nonpositive(scale * (x[k * LANES + l] - max[l]));
+}
+
+/* Away from the label of a hard target. */
+INLINE void tile_grad_hard(const rows *r, const T *e, ptrdiff_t chunks, T slope, T *g) {
+    T coef[LANES];
+    memcpy(coef, r->coef, sizeof coef);
+    for (ptrdiff_t k = 0; k < chunks; k++)
+        EACH_LANE(l) g[k * LANES + l] = slope * (coef[l] * e[k * LANES + l]);
+}
+
+INLINE T grad_u(const rows *r, int l, T x, T e, T q) {
+    return x == r->special[l] ? r->top[l] : r->coef[l] * e - r->k[l] * q;
+}
+
+INLINE void tile_grad_dense(const rows *r, const T *x, const T *e, const T *q, ptrdiff_t chunks, T slope, T *g) {
+    for (ptrdiff_t k = 0; k < chunks; k++)
+        EACH_LANE(l) {
+            ptrdiff_t i = k * LANES + l;
+            g[i] = slope * grad_u(r, l, x[i], e[i], q[i]);
+        }
+}
+
+/* Everything, u' = slope and u'' = bend given an element. A hard target's q is 0 away from its label. */
+INLINE void tile_general(const rows *r, int dense, const T *x, const T *e, const T *q, const T *v, const T *slope, const T *bend,
+                         ptrdiff_t chunks, T *g, T *h, T *hv) {
+    for (ptrdiff_t k = 0; k < chunks; k++)
+        EACH_LANE(l) {
+            ptrdiff_t i = k * LANES + l;
+            T d = slope[i], p = e[i] * r->inv_s[l], ap = r->coef[l] * e[i];
+            T gu = dense ? grad_u(r, l, x[i], e[i], q[i]) : q[i] != 0 ? r->label[l] : ap;
+            T not_p = x[i] == r->max[l] ? r->rest[l] : 1 - p, dv = d * v[i];
+            g[i] = d * gu;
+            h[i] = d * d * (ap * not_p + r->two_z[l] * p * p) + gu * bend[i];
+            hv[i] = d * (ap * (dv - r->mean_v[l]) + r->two_z[l] * p * r->mean_v[l]) + gu * bend[i] * v[i];
+        }
+}
+
+INLINE void tile_softmax(const rows *r, const T *e, ptrdiff_t chunks, T *out) {
+    for (ptrdiff_t k = 0; k < chunks; k++)
+        EACH_LANE(l) out[k * LANES + l] = e[k * LANES + l] * r->inv_s[l];
+}
+
+INLINE void tile_log_softmax(const rows *r, const T *x, ptrdiff_t chunks, T scale, T *out) {
+    for (ptrdiff_t k = 0; k < chunks; k++)
+        EACH_LANE(l) out[k * LANES + l] = scale * (x[k * LANES + l] - r->max[l]) - r->log_s[l];
+}
+
+/* Entropy as sum p (log s + m - u): every term is >= 0. */
+INLINE void tile_entropy(const rows *r, const T *x, const T *e, ptrdiff_t chunks, T scale, double *entropy) {
+    for (ptrdiff_t k = 0; k < chunks; k++)
+        EACH_LANE(l) {
+            ptrdiff_t i = k * LANES + l;
+            T term = e[i] * r->inv_s[l] * (r->log_s[l] + scale * (r->max[l] - x[i]));
+            entropy[l] += (double)(e[i] == 0 ? 0 : term);
+        }
+}
+
+INLINE void tile_mean_v(const rows *r, const T *e, const T *v, const T *slope, ptrdiff_t chunks, double *mean) {
+    for (ptrdiff_t k = 0; k < chunks; k++)
+        EACH_LANE(l) {
+            ptrdiff_t i = k * LANES + l;
+            mean[l] += (double)(e[i] == 0 ? 0 : e[i] * r->inv_s[l] * slope[i] * v[i]);
+        }
+}
+
+/* Sums over p that a later output needs: <p, u' v> and the entropy. */
+static void middle_pass(const place *start, T scale, rows *r, T *entropy) {
+    T xs[TILE], e[TILE], vs[TILE], slope[TILE], bend[TILE];
+    double mean[LANES] = {0}, sum[LANES] = {0};
+    place at = *start;
+    while (next_tile(&at)) {
+        const T *x = fetch_logits(&at, xs);
+        tile_shift_exp(r, x, at.chunks, scale, e);
+        tile_entropy(r, x, e, at.chunks, scale, sum);
+        if (!at.call->op[FL_VECTOR].data) continue;
+        slopes(&at, slope, bend);
+        tile_mean_v(r, e, fetch(&at, FL_VECTOR, vs, 0), slope, at.chunks, mean);
+    }
+    if (at.wide) {
+        T all = (T)sum_lanes(mean);
+        EACH_LANE(l) r->mean_v[l] = all;
+        entropy[at.lane] = (T)sum_lanes(sum);
+    } else EACH_LANE(l) r->mean_v[l] = (T)mean[l], entropy[l] = (T)sum[l];
+}
+
+/* Rows that do not count have zeros for a gradient, whatever they hold. */
+INLINE void clear_uncounted(const rows *r, const place *at, T *g) {
+    EACH_LANE(l)
+        if (r->k[l] == 0)
+            for (ptrdiff_t k = 0; k < at->chunks; k++) g[k * LANES + l] = 0;
+}
+
+static void write_general(const place *at, const rows *r, int dense, const T *x, const T *e, const int64_t *label) {
+    T qs[TILE], vs[TILE] = {0}, slope[TILE], bend[TILE], g[TILE], h[TILE], hv[TILE];
+    const fl_operand *op = at->call->op;
+    const T *q = fetch_target(at, label, qs), *v = op[FL_VECTOR].data ? fetch(at, FL_VECTOR, vs, 0) : vs;
+    slopes(at, slope, bend);
+    tile_general(r, dense, x, e, q, v, slope, bend, at->chunks, g, h, hv);
+    clear_uncounted(r, at, g), clear_uncounted(r, at, h), clear_uncounted(r, at, hv);
+    if (op[FL_GRAD].data) deliver(at, FL_GRAD, g);
+    if (op[FL_HESS].data) deliver(at, FL_HESS, h);
+    if (op[FL_HVP].data) deliver(at, FL_HVP, hv);
+}
+
+static void write_grad(const place *at, T scale, const rows *r, int dense, const T *x, const T *e, const int64_t *label,
+                       int uncounted) {
+    T qs[TILE], g[TILE];
+    if (dense) {
+        tile_grad_dense(r, x, e, fetch_target(at, label, qs), at->chunks, scale, g);
+    } else {
+        if (scale == 1) tile_grad_hard(r, e, at->chunks, 1, g);
+        else tile_grad_hard(r, e, at->chunks, scale, g);
+        for (ptrdiff_t l = 0; l < at->rows; l++) {
+            ptrdiff_t i = position(at, label[l], l);
+            if (i >= 0) g[i] = scale * r->label[l];
+        }
+    }
+    if (uncounted) clear_uncounted(r, at, g);
+    deliver(at, FL_GRAD, g);
+}
+
+/* `kept`: the exponentials of the first pass, where one tile held the row. */
+static void second_pass(const place *start, T scale, const rows *r, int dense, int general, const int64_t *label,
+                        const T *kept) {
+    T xs[TILE], es[TILE], out[TILE];
+    const fl_operand *op = start->call->op;
+    int need_x = !kept || dense || general || op[FL_LOG_SOFTMAX].data, uncounted = 0;
+    place at = *start;
+    for (int l = 0; l < LANES; l++) uncounted |= r->k[l] == 0;
+    while (next_tile(&at)) {
+        const T *x = need_x ? fetch_logits(&at, xs) : NULL, *e = kept;
+        if (!kept) tile_shift_exp(r, x, at.chunks, scale, es), e = es;
+        if (general) write_general(&at, r, dense, x, e, label);
+        else if (op[FL_GRAD].data) write_grad(&at, scale, r, dense, x, e, label, uncounted);
+        if (op[FL_SOFTMAX].data) tile_softmax(r, e, at.chunks, out), deliver(&at, FL_SOFTMAX, out);
+        if (op[FL_LOG_SOFTMAX].data) tile_log_softmax(r, x, at.chunks, scale, out), deliver(&at, FL_LOG_SOFTMAX, out);
+    }
+}
+
+#endif
