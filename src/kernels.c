@@ -13,19 +13,24 @@ FL_ELEMENTWISE_LIST(ELEMENTWISE)
 #define ENTRY(name) each_##name,
 static fl_kernel *const elementwise[] = {FL_ELEMENTWISE_LIST(ENTRY)};
 
+INLINE void add_weighted(double *lane, const T *value, const double *weight, ptrdiff_t n) {
+    for (ptrdiff_t l = 0; l < n; l++) {
+        double v = weight ? weight[l] * (double)value[l] : (double)value[l];
+        v = weight && weight[l] == 0 ? 0 : v;
+        lane[l] += v;
+    }
+}
+
 /* Sum of weight * value in double, in fixed lanes: the order depends on n alone. */
 static double sum(const void *values, const double *weight, ptrdiff_t n) {
     const T *value = values;
     double lane[LANES] = {0};
-    for (ptrdiff_t i = 0; i < n; i += LANES) {
-        ptrdiff_t m = n - i < LANES ? n - i : LANES;
-        if (weight)
-            for (ptrdiff_t l = 0; l < m; l++) lane[l] += weight[i + l] != 0 ? weight[i + l] * (double)value[i + l] : 0;
-        else if (m == LANES)
-            for (ptrdiff_t l = 0; l < LANES; l++) lane[l] += (double)value[i + l];
-        else
-            for (ptrdiff_t l = 0; l < m; l++) lane[l] += (double)value[i + l];
-    }
+    ptrdiff_t i = 0;
+    if (weight)
+        for (; i + LANES <= n; i += LANES) add_weighted(lane, value + i, weight + i, LANES);
+    else
+        for (; i + LANES <= n; i += LANES) EACH_LANE(l) lane[l] += (double)value[i + l];
+    add_weighted(lane, value + i, weight ? weight + i : NULL, n - i);
     return sum_lanes(lane);
 }
 

@@ -43,6 +43,7 @@ typedef struct {
     int general;         /* softcap, Hessian or Hv: every derivative from the full formula */
     int wide;
     ptrdiff_t kept;      /* elements kept a row (wide) or a group; 0: none */
+    ptrdiff_t batch;     /* rows that go through each pass together */
 } job;
 
 /* Is the target the first of the largest? */
@@ -88,7 +89,7 @@ static void read_rows(const job *j, group *g) {
 
 INLINE place place_of(const job *j, const group *g, ptrdiff_t l) {
     return (place){.call = j->call, .run = j->run, .row = g->first + l, .rows = j->wide ? 1 : g->n,
-                   .wide = j->wide, .lane = (int)l};
+                   .wide = j->wide, .lane = (int)l, .rows_ahead = j->kept ? j->batch : 0};
 }
 
 /* Rows of one tile are all measured before any is added: their chains of instructions then overlap. */
@@ -169,6 +170,7 @@ static void softmax(const fl_call *call, const fl_run *run) {
         batch = batch < 1 ? 1 : batch > BATCH ? BATCH : batch;
         at_once = at_once < 1 ? 1 : at_once > LANES ? LANES : at_once;
     }
+    j.batch = batch * at_once;
     for (ptrdiff_t first = 0; first < run->n;) {
         ptrdiff_t n = 0;
         for (; n < batch && first < run->n; n++) {

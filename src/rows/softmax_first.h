@@ -132,8 +132,8 @@ static void add_tile(const place *at, T scale, int dense, const int64_t *label, 
         add_lanes(s->below, part[1], at->wide, at->lane);
         add_lanes(s->at, part[2], at->wide, at->lane);
     }
-    const char *ahead = ahead_of(at, FL_PRED);
-    ptrdiff_t stride = LANES * at->call->op[FL_PRED].along;
+    ptrdiff_t along = at->call->op[FL_PRED].along, stride = LANES * along;
+    const char *ahead = row_of(at->run, FL_PRED, at->row + at->rows_ahead) + (at->rows_ahead ? 0 : at->c + at->n) * along;
     if (scale == 1) tile_exp(max, x, at->chunks, 1, ahead, stride, e, part[0], part[1]); /* a product less */
     else tile_exp(max, x, at->chunks, scale, ahead, stride, e, part[0], part[1]);
     add_lanes(s->others, part[0], at->wide, at->lane);

@@ -197,7 +197,7 @@ static void second_pass(const place *start, T scale, const rows *r, int dense, i
     const fl_operand *op = start->call->op;
     int need_x = !kept || dense || general || op[FL_LOG_SOFTMAX].data, uncounted = 0;
     place at = *start;
-    for (int l = 0; l < LANES; l++) uncounted |= r->k[l] == 0;
+    for (int l = 0; l < (at.wide ? 1 : LANES); l++) uncounted |= r->k[l] == 0;
     while (next_tile(&at)) {
         const T *x = need_x ? fetch_logits(&at, xs) : NULL, *e = kept;
         if (!kept) tile_shift_exp(r, x, at.chunks, scale, es), e = es;

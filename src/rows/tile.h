@@ -74,7 +74,8 @@ typedef struct {
     const fl_call *call;
     const fl_run *run;
     ptrdiff_t row, rows;
-    int wide, lane;  /* lane: of a wide row in its group */
+    int wide, lane;          /* lane: of a wide row in its group */
+    ptrdiff_t rows_ahead;    /* how far off the next logits wanted are; 0: right behind this tile */
     ptrdiff_t c, n, chunks;
 } place;
 
@@ -111,11 +112,6 @@ INLINE void deliver(const place *at, int role, const T *tile) {
     int stream = at->call->stream;
     if (at->wide) store(data + at->c * op->along, op->type, op->along, tile, at->n, stream);
     else store_across(data, op->type, at->run->step[role], op->along, at->rows, at->c, at->n, tile, stream);
-}
-
-/* What follows the tile in memory if rows lie behind one another: what the next tile will want. */
-INLINE const char *ahead_of(const place *at, int role) {
-    return row_of(at->run, role, at->row) + (at->c + at->n * at->rows) * at->call->op[role].along;
 }
 
 #endif
