@@ -151,7 +151,8 @@ class _CrossEntropy(_Loss):
             out: None = None) -> NDArray[Any]:
         """`hvp(logits, target, vector)`: the Hessian times a vector of the shape of the logits.
 
-        The full Hessian (classes of a row interact), which is never formed. Takes what `value_and_grad` takes.
+        The full Hessian (classes of a row interact), which is never formed. Takes what `value_and_grad`
+        takes.
         """
     @overload
     def hvp(self, logits: ArrayLike, target: ArrayLike, vector: ArrayLike, *,
@@ -373,7 +374,8 @@ class _GatherLogSoftmax:
         gradient 0 whatever it holds.
 
         >>> import numpy as np, fastloss as fl
-        >>> value, grad = fl.gather_log_softmax.value_and_grad(np.zeros((1, 2)), np.array([1]), np.array([2.0]))
+        >>> logits, index, weight = np.zeros((1, 2)), np.array([1]), np.array([2.0])
+        >>> value, grad = fl.gather_log_softmax.value_and_grad(logits, index, weight)
         >>> grad
         array([[-1.,  1.]])
         """
@@ -464,8 +466,8 @@ def logsumexp(logits: ArrayLike, *, axis: int = -1, n_threads: int | None = None
     """log(sum(exp(x))) along `axis`, without overflow.
 
     Parameters and errors are those of `softmax`; the result (and `out`) has the shape of the rows, and is
-    float32 for half and float32 scores, float64 for float64. A row with NaN or +inf, or of -inf alone, is NaN.
-    Blanchard, Higham and Higham (2021).
+    float32 for half and float32 scores, float64 for float64. A row with NaN or +inf, or of -inf alone, is
+    NaN. Blanchard, Higham and Higham (2021).
 
     >>> import numpy as np, fastloss as fl
     >>> fl.logsumexp(np.array([[1000.0, 1000.0]])).round(6)

@@ -29,7 +29,8 @@ def reduction(value: object) -> NoReturn:
 
 def normalizer(value: Any, reduction: str) -> float:
     if reduction != "mean":
-        raise ValueError(f'normalizer = {value!r} given with reduction = {reduction!r}: it replaces the divisor of "mean"')
+        raise ValueError(f"normalizer = {value!r} given with reduction = {reduction!r}: "
+                         'it replaces the divisor of "mean"')
     return positive("normalizer", value)
 
 
@@ -112,7 +113,8 @@ def class_weight(value: Any) -> np.ndarray | None:
 def as_array(name: str, value: Any) -> np.ndarray:
     """The argument as an ndarray in native byte order, sharing memory where it can."""
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array: fill it, and pass sample_weight = ~mask to leave elements out")
+        raise TypeError(f"{name} is a masked array: fill it, and pass sample_weight = ~mask to leave "
+                        "elements out")
     if type(value).__module__.partition(".")[0] == "torch":
         return _from_torch(name, value)
     try:
@@ -158,11 +160,11 @@ def elements(name: str, value: Any, pred: np.ndarray, pred_name: str) -> np.ndar
     if not _core.is_supported(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}, integer or bool")
     if array.ndim == 0 and pred.ndim > 0:
-        raise ValueError(f"{name} is a scalar, {pred_name} has shape {pred.shape}: shapes must match exactly; "
-                         f"np.broadcast_to({name}, {pred.shape}) repeats it without a copy")
+        raise ValueError(f"{name} is a scalar, {pred_name} has shape {pred.shape}: shapes must match "
+                         f"exactly; np.broadcast_to({name}, {pred.shape}) repeats it without a copy")
     if array.shape != pred.shape:
-        raise ValueError(f"{name} has shape {array.shape}, {pred_name} has shape {pred.shape}: they must match exactly, "
-                         "nothing is broadcast")
+        raise ValueError(f"{name} has shape {array.shape}, {pred_name} has shape {pred.shape}: they must "
+                         "match exactly, nothing is broadcast")
     return array
 
 
@@ -174,11 +176,13 @@ def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: st
         array = array.astype(np.int64)  # NumPy makes an empty list float64
     if array.dtype.kind in "iub":
         if array.ndim == 0 and shape:
-            raise ValueError(f"{name} is a scalar, {logits_name} has shape {logits.shape}: it needs one label a row, shape "
-                             f"{shape}; np.broadcast_to({name}, {shape}) repeats it without a copy")
+            raise ValueError(f"{name} is a scalar, {logits_name} has shape {logits.shape}: it needs one "
+                             f"label a row, shape {shape}; np.broadcast_to({name}, {shape}) repeats it "
+                             "without a copy")
         if array.shape != shape:
-            raise ValueError(f"{name} has shape {array.shape}, {logits_name} has shape {logits.shape}: integer labels must "
-                             f"have shape {shape}, that of {logits_name} without its class axis")
+            raise ValueError(f"{name} has shape {array.shape}, {logits_name} has shape {logits.shape}: "
+                             f"integer labels must have shape {shape}, that of {logits_name} without its "
+                             "class axis")
         return array
     if not _core.is_supported(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: it must hold integer labels"
@@ -186,8 +190,9 @@ def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: st
     if not soft:
         raise TypeError(f"{name} has dtype {array.dtype}: it must hold integer labels")
     if array.shape != logits.shape:
-        raise ValueError(f"{name} has dtype {array.dtype} and shape {array.shape}, {logits_name} has shape {logits.shape}: "
-                         f"soft targets must have exactly that shape, labels must be integers of shape {shape}")
+        raise ValueError(f"{name} has dtype {array.dtype} and shape {array.shape}, {logits_name} has shape "
+                         f"{logits.shape}: soft targets must have exactly that shape, labels must be "
+                         f"integers of shape {shape}")
     return array
 
 
@@ -205,12 +210,14 @@ def weights(value: Any, shape: tuple[int, ...], name: str = "sample_weight") -> 
     return array
 
 
-def output(name: str, value: Any, shape: tuple[int, ...], like: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
+def output(name: str, value: Any, shape: tuple[int, ...], like: str,
+           inputs: dict[str, np.ndarray]) -> np.ndarray:
     """Where a result goes: the very memory of the argument, or an error."""
     if not hasattr(value, "__array__") and not isinstance(value, np.ndarray):
         raise TypeError(f"{name} is a {type(value).__name__}: it must be an array")
     if isinstance(value, np.ndarray) and not value.dtype.isnative:
-        raise TypeError(f"{name} has dtype {value.dtype} in foreign byte order: it must be {FLOATS} in native order")
+        raise TypeError(f"{name} has dtype {value.dtype} in foreign byte order: it must be {FLOATS} in "
+                        "native order")
     array = as_array(name, value)
     if not _is_float(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}")
@@ -222,8 +229,8 @@ def output(name: str, value: Any, shape: tuple[int, ...], like: str, inputs: dic
         raise ValueError(f"{name} has strides {array.strides}: its elements must not share memory")
     for other, operand in inputs.items():
         if np.shares_memory(array, operand) and not (other == like and _same_place(array, operand)):
-            raise ValueError(f"{name} overlaps {other} in memory: it may be {like} itself (same address, shape and strides) "
-                             "or share nothing with any argument")
+            raise ValueError(f"{name} overlaps {other} in memory: it may be {like} itself (same address, "
+                             "shape and strides) or share nothing with any argument")
     return array
 
 
@@ -231,8 +238,9 @@ def _same_place(a: np.ndarray, b: np.ndarray) -> bool:
     return (a.ctypes.data, a.shape, a.strides, a.itemsize) == (b.ctypes.data, b.shape, b.strides, b.itemsize)
 
 
-def prepare(names: tuple[str, str], rowwise: bool, soft: bool, pred: Any, target: Any, parameters: _core.Parameters,
-            weight: Any, out: Any, hess_out: Any, vector: Any, axis_: Any) -> tuple[Any, ...]:
+def prepare(names: tuple[str, str], rowwise: bool, soft: bool, pred: Any, target: Any,
+            parameters: _core.Parameters, weight: Any, out: Any, hess_out: Any, vector: Any,
+            axis_: Any) -> tuple[Any, ...]:
     """All operands of a call, converted, or the error that says why not."""
     name, target_name = names
     x = scores(name, pred)
@@ -242,11 +250,13 @@ def prepare(names: tuple[str, str], rowwise: bool, soft: bool, pred: Any, target
         t = labels(target_name, target, x, axis_, name, soft)
         n = parameters.class_weight
         if n is not None and n.shape[0] != x.shape[axis_]:
-            raise ValueError(f"class_weight has {n.shape[0]} entries, {name} has {x.shape[axis_]} classes: one each is needed")
+            raise ValueError(f"class_weight has {n.shape[0]} entries, {name} has {x.shape[axis_]} classes: "
+                             "one each is needed")
     else:
         t = elements(target_name, target, x, name)
     if x.dtype != np.float64 and not parameters.fits_float32():
-        raise ValueError(f"logit_scale and softcap must be normal numbers in float32, the arithmetic of {x.dtype} {name}")
+        raise ValueError("logit_scale and softcap must be normal numbers in float32, the arithmetic of "
+                         f"{x.dtype} {name}")
     inputs = {name: x, target_name: t}
     if weight is not None:
         weight = inputs["sample_weight"] = weights(weight, shape)
@@ -266,7 +276,8 @@ def class_axis(name: str, logits: np.ndarray, axis_: Any) -> tuple[int, tuple[in
         raise ValueError(f"{name} is a scalar: it needs a class axis, shape (..., C)")
     axis_ = axis(axis_, logits.ndim, name)
     if logits.shape[axis_] == 0:
-        raise ValueError(f"{name} has shape {logits.shape}: there must be at least one class along axis {axis_}")
+        raise ValueError(f"{name} has shape {logits.shape}: there must be at least one class along axis "
+                         f"{axis_}")
     return axis_, row_shape(logits, axis_)
 
 
@@ -289,7 +300,8 @@ def bad_data(pred: np.ndarray, target: np.ndarray, weight: np.ndarray | None, ax
     shape = row_shape(pred, axis) if axis >= 0 else pred.shape
     if label_row >= 0:
         at = _index(label_row, shape)
-        raise ValueError(f"{name}{_subscript(at)} = {target[at]} is out of range for {pred.shape[axis]} classes")
+        raise ValueError(f"{name}{_subscript(at)} = {target[at]} is out of range for {pred.shape[axis]} "
+                         "classes")
     if weight_row >= 0 and weight is not None:
         at = _index(weight_row, shape)[: weight.ndim]
         raise ValueError(f"sample_weight{_subscript(at)} = {weight[at]} must be finite and >= 0")

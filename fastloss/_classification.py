@@ -24,7 +24,8 @@ class Rows(NamedTuple):
 class CrossEntropy(SoftmaxLoss):
     """cross_entropy, which can also say what else it knows of a row."""
 
-    def rows(self, logits: Any, target: Any, *, n_threads: Any = None, axis: int = -1, **parameters: Any) -> Rows:
+    def rows(self, logits: Any, target: Any, *, n_threads: Any = None, axis: int = -1,
+             **parameters: Any) -> Rows:
         """Loss, logsumexp, entropy (nats) and correctness of each row, unweighted, in one call.
 
         `correct`: the target, or the argmax of a soft target, is the first argmax of the row. An ignored row
@@ -40,13 +41,15 @@ class CrossEntropy(SoftmaxLoss):
             n_threads = _check.n_threads(n_threads)
         result = _core.facts(logits, target, p, axis, n_threads) if type(axis) is int else None
         if result is None:
-            x, t, *_, axis = _check.prepare(self._names, True, True, logits, target, p, None, None, None, None, axis)
+            x, t, *_, axis = _check.prepare(self._names, True, True, logits, target, p, None, None, None,
+                                            None, axis)
             result = _core.facts(x, t, p, axis, n_threads)
         return Rows(*result)
 
 
-def _log_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None = None, class_weight: Any = None,
-                label_smoothing: float = 0.0, ignore_index: int | None = -100, logit_scale: float = 1.0) -> np.ndarray:
+def _log_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
+                class_weight: Any = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+                logit_scale: float = 1.0) -> np.ndarray:
     """log of the mean effective target, over logit_scale: the constant scores that minimise the mean."""
     t = _check.as_array("target", target)
     e, weight = _check.fraction("label_smoothing", label_smoothing), _check.class_weight(class_weight)
@@ -56,7 +59,8 @@ def _log_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None
             n_classes = len(weight) if weight is not None else int(t[keep].max(initial=-1)) + 1
         bad = np.argwhere(keep & ((t < 0) | (t >= n_classes)))
         for at in bad[:1]:
-            raise ValueError(f"target[{', '.join(map(str, at))}] = {t[tuple(at)]} is out of range for {n_classes} classes")
+            raise ValueError(f"target[{', '.join(map(str, at))}] = {t[tuple(at)]} is out of range for "
+                             f"{n_classes} classes")
         s = _row_weights(sample_weight, t.shape)[keep]
         mass = np.bincount(t[keep].astype(np.int64), weights=s, minlength=n_classes)
     else:

@@ -63,8 +63,9 @@ class Loss:
                  n_threads: Any = None, **parameters: Any) -> Any:
         return self._run(VALUE, args, parameters, reduction, sample_weight, normalizer, n_threads)
 
-    def value_and_grad(self, *args: Any, reduction: str = "mean", sample_weight: Any = None, normalizer: Any = None,
-                       out: Any = None, n_threads: Any = None, **parameters: Any) -> Any:
+    def value_and_grad(self, *args: Any, reduction: str = "mean", sample_weight: Any = None,
+                       normalizer: Any = None, out: Any = None, n_threads: Any = None,
+                       **parameters: Any) -> Any:
         """The loss and its gradient with respect to the first argument, in one fused pass.
 
         Takes what the loss takes, and `out`: where the gradient goes, an array of the shape of the first
@@ -87,7 +88,8 @@ class Loss:
         return self._inverse_link(raw, **options)
 
     def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], reduction: Any, weight: Any,
-             normalizer: Any, n_threads: Any, out: Any = None, hess_out: Any = None, vector: Any = None) -> Any:
+             normalizer: Any, n_threads: Any, out: Any = None, hess_out: Any = None,
+             vector: Any = None) -> Any:
         try:
             pred, target = args
         except ValueError:
@@ -102,12 +104,12 @@ class Loss:
         if n_threads is not None:
             n_threads = _check.n_threads(n_threads)
         if type(axis) is int:  # else _check says so
-            result = _core.run(self._kernel, pred, target, p, want, how, weight, normalizer, out, hess_out, vector, axis,
-                               n_threads)
+            result = _core.run(self._kernel, pred, target, p, want, how, weight, normalizer, out, hess_out,
+                               vector, axis, n_threads)
             if result is not None:
                 return result
-        x, t, w, o, h, v, axis = _check.prepare(self._names, self._rowwise, self._soft, pred, target, p, weight, out,
-                                                hess_out, vector, axis)
+        x, t, w, o, h, v, axis = _check.prepare(self._names, self._rowwise, self._soft, pred, target, p,
+                                                weight, out, hess_out, vector, axis)
         result = _core.run(self._kernel, x, t, p, want, how, w, normalizer, o, h, v, axis, n_threads)
         if result is None:
             raise TypeError(f"{self.__name__}: these arguments cannot be used together")
@@ -128,7 +130,8 @@ class Loss:
 
     def __getattr__(self, name: str) -> Any:
         if name in _ABSENT:
-            raise AttributeError(f"{self.__dict__.get('__name__', 'this loss')} has no {name}: {_ABSENT[name]}")
+            raise AttributeError(f"{self.__dict__.get('__name__', 'this loss')} has no {name}: "
+                                 f"{_ABSENT[name]}")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
@@ -141,14 +144,16 @@ class Loss:
 class LossWithHessian(Loss):
     """A loss whose diagonal Hessian is defined."""
 
-    def grad_and_hess(self, *args: Any, reduction: str = "mean", sample_weight: Any = None, normalizer: Any = None,
-                      out: Any = None, hess_out: Any = None, n_threads: Any = None, **parameters: Any) -> Any:
+    def grad_and_hess(self, *args: Any, reduction: str = "mean", sample_weight: Any = None,
+                      normalizer: Any = None, out: Any = None, hess_out: Any = None, n_threads: Any = None,
+                      **parameters: Any) -> Any:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
-        return self._run(GRAD | HESS, args, parameters, reduction, sample_weight, normalizer, n_threads, out, hess_out)
+        return self._run(GRAD | HESS, args, parameters, reduction, sample_weight, normalizer, n_threads, out,
+                         hess_out)
 
 
 class SoftmaxLoss(LossWithHessian):
@@ -158,13 +163,16 @@ class SoftmaxLoss(LossWithHessian):
             out: Any = None, n_threads: Any = None, **parameters: Any) -> Any:
         """`hvp(logits, target, vector)`: the Hessian times a vector of the shape of the logits.
 
-        The full Hessian (classes of a row interact), which is never formed. Takes what `value_and_grad` takes.
+        The full Hessian (classes of a row interact), which is never formed. Takes what `value_and_grad`
+        takes.
         """
         if "vector" in parameters:
             args = (*args, parameters.pop("vector"))
         if len(args) != 3:
-            raise TypeError(f"hvp takes {self._names[0]}, {self._names[1]} and vector; {len(args)} were given")
-        return self._run(HVP, args[:2], parameters, reduction, sample_weight, normalizer, n_threads, out, vector=args[2])
+            raise TypeError(f"hvp takes {self._names[0]}, {self._names[1]} and vector; {len(args)} were "
+                            "given")
+        return self._run(HVP, args[:2], parameters, reduction, sample_weight, normalizer, n_threads, out,
+                         vector=args[2])
 
 
 def _handed(part: Any, *pairs: tuple[Any, Any]) -> Any:
@@ -176,10 +184,12 @@ def _handed(part: Any, *pairs: tuple[Any, Any]) -> Any:
 
 
 def _common(rowwise: bool) -> list[inspect.Parameter]:
-    defaults: dict[str, Any] = {"reduction": "mean", "sample_weight": None, "normalizer": None, "n_threads": None}
+    defaults: dict[str, Any] = {"reduction": "mean", "sample_weight": None, "normalizer": None,
+                                "n_threads": None}
     if rowwise:
         defaults["axis"] = -1
-    return [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value) for name, value in defaults.items()]
+    return [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
+            for name, value in defaults.items()]
 
 
 def elementwise(*, hessian: bool, intercept: Callable[..., Any],
@@ -188,7 +198,8 @@ def elementwise(*, hessian: bool, intercept: Callable[..., Any],
     kind = LossWithHessian if hessian else Loss
 
     def declare(declaration: Callable[..., Parameters]) -> Loss:
-        return kind(declaration, _KERNELS[declaration.__name__], intercept=intercept, inverse_link=inverse_link)
+        return kind(declaration, _KERNELS[declaration.__name__], intercept=intercept,
+                    inverse_link=inverse_link)
 
     return declare
 

@@ -55,8 +55,8 @@ def logsumexp(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | 
     """log(sum(exp(x))) along `axis`, without overflow.
 
     Parameters and errors are those of `softmax`; the result (and `out`) has the shape of the rows, and is
-    float32 for half and float32 scores, float64 for float64. A row with NaN or +inf, or of -inf alone, is NaN.
-    Blanchard, Higham and Higham (2021).
+    float32 for half and float32 scores, float64 for float64. A row with NaN or +inf, or of -inf alone, is
+    NaN. Blanchard, Higham and Higham (2021).
 
     >>> import numpy as np, fastloss as fl
     >>> fl.logsumexp(np.array([[1000.0, 1000.0]])).round(6)
@@ -75,7 +75,8 @@ def _transform(what: str, logits: Any, axis: Any, out: Any, n_threads: Any) -> n
     goal = None
     if out is not None:
         rowwise = what == "logsumexp"
-        goal = _check.output("out", out, shape if rowwise else x.shape, "the rows" if rowwise else "logits", {"logits": x})
+        goal = _check.output("out", out, shape if rowwise else x.shape, "the rows" if rowwise else "logits",
+                             {"logits": x})
     result = _core.transform(what, x, goal, axis, n_threads)
     return result if out is None else out
 
@@ -131,7 +132,8 @@ class GatherLogSoftmax:
         gradient 0 whatever it holds.
 
         >>> import numpy as np, fastloss as fl
-        >>> value, grad = fl.gather_log_softmax.value_and_grad(np.zeros((1, 2)), np.array([1]), np.array([2.0]))
+        >>> logits, index, weight = np.zeros((1, 2)), np.array([1]), np.array([2.0])
+        >>> value, grad = fl.gather_log_softmax.value_and_grad(logits, index, weight)
         >>> grad
         array([[-1.,  1.]])
         """
@@ -144,7 +146,8 @@ class GatherLogSoftmax:
         return value, grad if out is None else out
 
     @staticmethod
-    def _operands(logits: Any, index: Any, axis: Any) -> tuple[np.ndarray, np.ndarray, int, dict[str, np.ndarray]]:
+    def _operands(logits: Any, index: Any,
+                  axis: Any) -> tuple[np.ndarray, np.ndarray, int, dict[str, np.ndarray]]:
         x = _check.scores("logits", logits)
         axis, _ = _check.class_axis("logits", x, axis)
         i = _check.labels("index", index, x, axis, "logits", soft=False)

@@ -7,8 +7,23 @@ to the function it serves, goes to stderr.
 """
 import sys
 
-from mpmath import asinh, cos, exp, ldexp, linspace, log, lu_solve, matrix, mp, mpf, pi, polyval, sinh, sqrt
-from mpmath import tanh
+from mpmath import (
+    asinh,
+    cos,
+    exp,
+    ldexp,
+    linspace,
+    log,
+    lu_solve,
+    matrix,
+    mp,
+    mpf,
+    pi,
+    polyval,
+    sinh,
+    sqrt,
+    tanh,
+)
 
 mp.dps = 60
 DIGITS = {32: 24, 64: 53}
@@ -106,8 +121,8 @@ def constants(bits, exp_count, log_count, tanh_count, sinh_count):
     table("LOG", bits, lambda z: (log((1 + sqrt(z)) / (1 - sqrt(z))) / sqrt(z) - 2) / z, lambda z: z / 2,
           mpf(0), s2, log_count)
     for name, f, end, count in (("TANH", tanh, TANH_NEAR, tanh_count), ("SINH", sinh, SINH_NEAR, sinh_count)):
-        table(name, bits, lambda z: (f(sqrt(z)) / sqrt(z) - 1) / z, lambda z: z * sqrt(z) / f(sqrt(z)),
-              mpf(0), end**2, count)
+        table(name, bits, lambda z, f=f: (f(sqrt(z)) / sqrt(z) - 1) / z,
+              lambda z, f=f: z * sqrt(z) / f(sqrt(z)), mpf(0), end**2, count)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,267 @@
+"""Every figure that the project has set itself, from one run: `python -m benchmarks.figures`.
+
+It takes some minutes and wants a quiet machine. "read" is a vector sum of the logits and "copy" a copy of
+them with ordinary stores, both on all cores and in turns with the contenders. `--json FILE` keeps the
+times for benchmarks/picture.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+import fastloss as fl
+from benchmarks.contenders import available
+from fastloss._bench import (
+    MSE_SHAPE,
+    SHAPES,
+    SMALL_SHAPES,
+    Array,
+    Calls,
+    Case,
+    describe,
+    make_case,
+    prepare,
+    row,
+    shape_label,
+    show_seconds,
+    take_turns,
+)
+
+THREADS = os.cpu_count() or 1
+POOL = ThreadPoolExecutor(THREADS)
+Seconds = Mapping[str, float]  # by "contender what"
+Results = list[tuple[Case, Seconds]]
+
+
+def bandwidth_calls(case: Case) -> dict[str, Callable[[], object]]:
+    """NumPy lets go of the GIL, so threads do. A sum of integers is not held up by its own additions."""
+    sources = np.array_split(case.pred.reshape(-1).view(np.int64), THREADS)
+    sinks = np.array_split(case.out.reshape(-1).view(np.int64), THREADS)
+
+    def negative(source: Array, sink: Array) -> None:
+        np.negative(source, out=sink)  # np.copyto is a memcpy, whose stores bypass the cache
+
+    return {
+        "read": lambda: list(POOL.map(np.add.reduce, sources)),
+        "copy": lambda: list(POOL.map(negative, sources, sinks)),
+    }
+
+
+def peak_extra(shape: tuple[int, int], in_place: bool) -> int:
+    """Bytes a call takes beyond what lives before it; to be run in a process of its own. Linux only."""
+
+    def call(logits: Array, labels: Array) -> None:
+        if in_place:
+            fl.cross_entropy.value_and_grad(logits, labels, out=logits)
+        else:
+            fl.cross_entropy(logits, labels)
+
+    def resident(which: str) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(which))
+
+    case = make_case("cross_entropy", shape)
+    small = shape[0] // 4  # wakes the threads, whose stacks are not the call's
+    call(case.pred[:small].copy(), case.target[:small])
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is resident now
+    before = resident("VmHWM")
+    call(case.pred, case.target)
+    return resident("VmHWM") - before
+
+
+class Report:
+    """Prints as it goes; keeps the times, and how each target fared."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.verdicts: list[str] = []
+
+    def time(self, case: Case, peers: Iterable[str] | None = None, bandwidth: bool = False) -> Seconds:
+        """Takes turns with the peers (all of them, unless named), prints and keeps the times."""
+        contenders = available(case.loss)
+        if peers is not None:
+            contenders = {name: call for name, call in contenders.items() if name in ("fastloss", *peers)}
+        calls = prepare(case, contenders, threads=None)
+        turns: dict[str, Callable[[], object]] = {
+            f"{name} {what}": call for name, pair in calls.items() for what, call in pair._asdict().items()
+        }
+        value_and_grad = getattr(fl, case.loss).value_and_grad
+        turns["fastloss fresh"] = lambda: value_and_grad(case.pred, case.target)
+        if bandwidth:
+            turns |= bandwidth_calls(case)
+        seconds = take_turns(turns, rounds=11, patience=20.0)
+        for name in calls:
+            self.rows += (row(case, what, name, seconds[f"{name} {what}"]) for what in Calls._fields)
+        print_times(case, list(calls), seconds)
+        return seconds
+
+    def at_least(self, text: str, value: float, wanted: float, unit: str = "x") -> None:
+        self._verdict(text, value, f">= {wanted:g}{unit}", wanted - value, unit)
+
+    def at_most(self, text: str, value: float, wanted: float, unit: str) -> None:
+        self._verdict(text, value, f"<= {wanted:.3g}{unit}", value - wanted, unit)
+
+    def _verdict(self, text: str, value: float, wanted: str, gap: float, unit: str) -> None:
+        verdict = "met" if gap <= 0 else f"short by {gap:.3g}{unit}"
+        self.verdicts.append(f"  {text:62} {value:7.3g}{unit:3} {wanted:>10}   {verdict}")
+
+
+def print_times(case: Case, names: list[str], seconds: Seconds) -> None:
+    print(f"\n{case.label}")
+    for name in names:
+        line = f"  {name:14}"
+        for what, words in zip(Calls._fields, ("forward", "+ gradient"), strict=True):
+            took = seconds[f"{name} {what}"]
+            speed, ratio = case.input_bytes / took / 1e9, took / seconds[f"fastloss {what}"]
+            line += f"{words:>12} {show_seconds(took):>9} {speed:6.2f} GB/s {ratio:6.2f}x"
+        print(line)
+    print(f"  {'without out=':14}{'':39}{'+ gradient':>12} {show_seconds(seconds['fastloss fresh']):>9}")
+    if "read" in seconds:
+        share = shares(case, seconds)
+        read, copy = (case.pred.nbytes / seconds[name] / 1e9 for name in ("read", "copy"))
+        print(f"  read {read:.1f} GB/s: forward reaches {share['forward']:.0f} % of it;", end=" ")
+        print(f"copy {2 * copy:.1f} GB/s: with gradient {share['gradient']:.0f} % of it", flush=True)
+
+
+def shares(case: Case, seconds: Seconds) -> dict[str, float]:
+    """Percentages of read bandwidth (the value) and copy bandwidth (with the gradient); bytes are inputs
+    read and outputs written."""
+    inputs, logits = case.pred.nbytes + case.target.nbytes, case.pred.nbytes
+    forward, gradient = seconds["fastloss forward"], seconds["fastloss gradient"]
+    return {
+        "forward": 100 * (inputs / forward) / (logits / seconds["read"]),
+        "gradient": 100 * ((inputs + logits) / gradient) / (2 * logits / seconds["copy"]),
+    }
+
+
+def against(report: Report, what: str, results: Results, peer: str, mean: float, each: float) -> None:
+    """Targets in times as fast as a peer: in the geometric mean, and (if not 0) on each shape."""
+    ratios = {
+        case: seconds[f"{peer} {what}"] / seconds[f"fastloss {what}"]
+        for case, seconds in results
+        if f"{peer} {what}" in seconds
+    }
+    if not ratios:
+        return
+    if mean:
+        title = f"cross_entropy {results[0][0].pred.dtype} {what}: x {peer}"
+        report.at_least(f"{title}, geometric mean", statistics.geometric_mean(ratios.values()), mean)
+    if each:
+        for case, ratio in ratios.items():
+            report.at_least(f"{case.label} {what}: x {peer}", ratio, each)
+
+
+def cross_entropy(report: Report, shrink: int) -> None:
+    results = []
+    for n, c in SHAPES:
+        case = make_case("cross_entropy", (n // shrink, c))
+        seconds = report.time(case, bandwidth=True)
+        results.append((case, seconds))
+    against(report, "forward", results, "torch", mean=10, each=7)
+    against(report, "forward", results, "JAX", mean=3, each=1)
+    against(report, "gradient", results, "torch", mean=12, each=9)
+    against(report, "gradient", results, "JAX", mean=6, each=0)
+    for case, seconds in results:
+        if case.pred.shape[1] >= 1000:
+            share = shares(case, seconds)
+            report.at_least(f"{case.label} forward: of read", share["forward"], 50, "%")
+            report.at_least(f"{case.label} gradient: of copy", share["gradient"], 65, "%")
+
+
+def mse(report: Report, shrink: int) -> None:
+    case = make_case("mse", (MSE_SHAPE[0] // shrink,))
+    share = shares(case, report.time(case, bandwidth=True))
+    report.at_least(f"{case.label} forward: of read", share["forward"], 80, "%")
+    report.at_least(f"{case.label} gradient: of copy", share["gradient"], 80, "%")
+
+
+def small_calls(report: Report, shrink: int) -> None:
+    for shape in SMALL_SHAPES:
+        case = make_case("cross_entropy", shape)
+        seconds = report.time(case)
+        for what, limit in (("forward", 3.0), ("gradient", 4.0)):
+            if shape == SMALL_SHAPES[0]:
+                ours = seconds[f"fastloss {what}"]
+                peers = [s for name, s in seconds.items() if name.endswith(what) and "fastloss" not in name]
+                report.at_most(f"{case.label} {what}", ours * 1e6, limit, "us")
+                report.at_most(f"{case.label} {what}: of the best peer", 100 * ours / min(peers), 50, "%")
+
+
+def half(report: Report, shrink: int) -> None:
+    shape = (SHAPES[3][0] // shrink, SHAPES[3][1])
+    calls: dict[str, Callable[[], object]] = {}
+    cases: dict[str, Case] = {}
+    for dtype in (np.float32, np.float16, ml_dtypes.bfloat16):
+        case = make_case("cross_entropy", shape, dtype)
+        [pair] = prepare(case, {"fastloss": available("cross_entropy")["fastloss"]}, None).values()
+        cases[case.pred.dtype.name] = case
+        calls |= {f"{case.pred.dtype.name} {what}": call for what, call in pair._asdict().items()}
+    seconds = take_turns(calls, rounds=11, patience=20.0)
+    print(f"\ncross_entropy {shape_label(shape)}, half formats")
+    for name in cases:
+        for what in Calls._fields:
+            took, single = seconds[f"{name} {what}"], seconds[f"float32 {what}"]
+            print(f"  {name:9} {what:9} {show_seconds(took):>9}  {single / took:5.2f} x the speed of float32")
+            if name != "float32":
+                title = f"cross_entropy {shape_label(shape)} {name} {what}: x float32"
+                report.at_least(title, single / took, 1)
+
+
+def double(report: Report, shrink: int) -> None:
+    results = []
+    for n, c in SHAPES:
+        case = make_case("cross_entropy", (n // shrink, c), np.float64)
+        results.append((case, report.time(case, peers=["torch"])))
+    for what in Calls._fields:
+        against(report, what, results, "torch", mean=0, each=5)
+
+
+def memory(report: Report, shrink: int) -> None:
+    """Targets: 16 bytes a row for the value, nothing for the gradient in place; and for either half a
+    megabyte, which the accounting of pages and the waking of a thread can come to."""
+    if not Path("/proc/self/clear_refs").exists():
+        return
+    print("\npeak memory beyond the inputs")
+    for shape in SHAPES:
+        for in_place, words in ((False, "forward"), (True, "gradient, out=logits")):
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                extra: float = pool.apply(peak_extra, (shape, in_place))
+            logits, extra = 4e-6 * shape[0] * shape[1], extra / 1e6
+            print(f"  {shape_label(shape):>14} {words:21} {extra:7.2f} MB beside {logits:.0f} of logits")
+            allowed = 0.5 + (0 if in_place else 16e-6 * shape[0])
+            report.at_most(f"peak memory {shape_label(shape)} {words}", extra, allowed, "MB")
+
+
+SECTIONS = {f.__name__: f for f in (cross_entropy, mse, small_calls, half, double, memory)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to keep the times")
+    parser.add_argument("--quick", action="store_true", help="shapes of a 32nd: does it run at all?")
+    parser.add_argument("section", nargs="*", help=f"of {', '.join(SECTIONS)}; all unless named")
+    options = parser.parse_args()
+    shrink = 32 if options.quick else 1
+    about, report = describe(None), Report()
+    print("fastloss {version}, {isa}, {threads} threads, on {machine}".format_map(about))
+    print(f"load average before: {os.getloadavg()[0]:.2f}; x is how many times as long as fastloss")
+    for name in options.section or SECTIONS:
+        SECTIONS[name](report, shrink)
+    print("\ntargets", *report.verdicts, sep="\n")
+    if options.json:
+        options.json.write_text(json.dumps({**about, "rows": report.rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

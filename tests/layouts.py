@@ -1,0 +1,122 @@
+"""What the tests share: dtypes and their epsilons, comparing, one array in many memory layouts, bad rows."""
+
+import os
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+
+import fastloss
+
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+DTYPES = [np.dtype(d) for d in (np.float64, np.float32, np.float16, ml_dtypes.bfloat16)]
+REDUCTIONS = ["mean", "sum", "none"]
+# 64 and 65 lie on the two sides of "few classes", 1025 is a block and one, 5000 has an odd last block.
+CLASSES = [1, 2, 3, 10, 63, 64, 65, 100, 1000, 1025, 5000]
+LABELS = [np.dtype(d) for d in "bhilqBHILQ"]
+
+
+def environment(**more):
+    """For a fresh interpreter that must find the fastloss that is being tested; None takes a name out."""
+    found = {
+        "PYTHONPATH": os.pathsep.join(
+            [str(Path(fastloss.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        )
+    }
+    return {k: v for k, v in (dict(os.environ) | found | more).items() if v is not None}
+
+
+def compute(dtype):
+    """The type of the arithmetic: half formats are widened to float32."""
+    return np.dtype(np.float64 if dtype == np.float64 else np.float32)
+
+
+def eps(dtype):
+    return float(np.finfo(compute(dtype)).eps)
+
+
+def real(dtype):
+    """The type an oracle needs to judge arithmetic in `dtype`."""
+    return np.longdouble if dtype == np.float64 else np.float64
+
+
+def storing(value, dtype):
+    """What rounding to a half output, or falling below the normal numbers, may add."""
+    info = ml_dtypes.finfo(dtype)
+    half = float(info.eps) / 2 if np.dtype(dtype).itemsize == 2 else 0.0
+    return half * abs(value) + float(info.smallest_normal)
+
+
+def assert_near(got, want, bound, dtype, what):
+    """|got - want| within the bound and what storing in `dtype` adds; infinities must be the same ones."""
+    got, want = np.asarray(got).astype(np.asarray(want).dtype), np.asarray(want)
+    with np.errstate(all="ignore"):
+        error, allowed = abs(got - want), bound + storing(want, dtype)
+    good = (error <= allowed) | (got == want)
+    if not good.all():
+        at = tuple(np.argwhere(~good)[0])
+        raise AssertionError(
+            f"{what}{list(map(int, at))}: {got[at]!r}, expected {want[at]!r}, "
+            f"off by {error[at] / np.broadcast_to(allowed, error.shape)[at]:.4g} of the bound"
+        )
+
+
+def bits(a):
+    """Integer view: equal means the same bits, NaN payloads and signs of zero included."""
+    a = np.ascontiguousarray(a)
+    return a.view(f"u{a.dtype.itemsize}")
+
+
+def same_bits(a, b):
+    a, b = np.asarray(a), np.asarray(b)
+    return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(bits(a), bits(b))
+
+
+def contiguous(a):
+    return a.copy()
+
+
+def fortran(a):
+    return np.array(a, order="F")
+
+
+def shifted(a):
+    """`logits[:, :-1]`: rows further apart than they are long, starting off the cache line."""
+    wide = np.full((*a.shape[:-1], a.shape[-1] + 3), 77, a.dtype) if a.ndim else np.empty(3, a.dtype)
+    view = wide[..., 1:-2] if a.ndim else wide[1:2].reshape(())
+    view[...] = a
+    return view
+
+
+def stepped(a):
+    wide = np.full(tuple(2 * s for s in a.shape), 77, a.dtype)
+    view = wide[(*(slice(None, None, 2),) * a.ndim, ...)]
+    view[...] = a
+    return view
+
+
+def backwards(a):
+    flip = (*(slice(None, None, -1),) * a.ndim, ...)
+    return a[flip].copy()[flip]
+
+
+def misaligned(a):
+    raw = np.empty(a.nbytes + a.itemsize + 1, np.uint8)
+    view = raw[1 : 1 + a.nbytes].view(a.dtype).reshape(a.shape) if a.nbytes else a.copy()
+    view[...] = a
+    return view
+
+
+LAYOUTS = {f.__name__: f for f in (contiguous, fortran, shifted, stepped, backwards, misaligned)}
+
+
+# What makes a row of scores a bad one; the target is class 1.
+BAD = {
+    "nan": lambda row: row.__setitem__(3, np.nan),
+    "nan_at_target": lambda row: row.__setitem__(1, np.nan),
+    "+inf": lambda row: row.__setitem__(3, np.inf),
+    "+inf_at_target": lambda row: row.__setitem__(1, np.inf),
+    "two_+inf": lambda row: row.__setitem__(slice(2, 4), np.inf),
+    "all_-inf": lambda row: row.__setitem__(slice(None), -np.inf),
+    "nan_beside_-inf": lambda row: row.__setitem__(slice(None), [np.nan] + [-np.inf] * (len(row) - 1)),
+}

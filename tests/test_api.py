@@ -1,0 +1,247 @@
+"""A loss is an object, as a ufunc is: identity, signature, documentation, the registry, keyword errors."""
+
+import collections.abc
+import copy
+import doctest
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+import reference
+
+import fastloss as fl
+
+LOSSES = {"cross_entropy": fl.cross_entropy, "mse": fl.mse}
+PRIMITIVES = {n: getattr(fl, n) for n in ("softmax", "log_softmax", "logsumexp", "gather_log_softmax")}
+EVERYWHERE = dict(reduction="mean", sample_weight=None, normalizer=None, n_threads=None)
+OF_CROSS_ENTROPY = dict(
+    axis=-1, class_weight=None, label_smoothing=0, ignore_index=-100, z_loss=0, softcap=None, logit_scale=1
+)
+each_loss = pytest.mark.parametrize("name", LOSSES)
+each_object = pytest.mark.parametrize("name, thing", [*LOSSES.items(), *PRIMITIVES.items()])
+
+
+def arguments(name):
+    if name == "mse":
+        return np.array([1.0, 2.0]), np.array([0.0, 0.0])
+    return np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([0, 1])
+
+
+@each_object
+def test_objects_survive_pickle_and_copy_as_themselves(name, thing):
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(thing, protocol)) is thing
+    assert copy.copy(thing) is thing and copy.deepcopy(thing) is thing
+    assert copy.deepcopy([thing])[0] is thing
+
+
+@each_loss
+def test_bound_methods_survive_pickle(name):
+    f = pickle.loads(pickle.dumps(LOSSES[name].value_and_grad))
+    assert f(*arguments(name))[0] == LOSSES[name](*arguments(name))
+
+
+@each_object
+def test_name_and_repr(name, thing):
+    assert thing.__name__ == name and name in repr(thing)
+
+
+def test_every_loss_has_an_oracle():
+    assert [name for name in fl.losses if not callable(getattr(reference, name, None))] == []
+
+
+@each_loss
+def test_registry_lists_every_loss(name):
+    assert fl.losses[name] is LOSSES[name]
+
+
+def test_registry_is_a_read_only_mapping():
+    assert isinstance(fl.losses, collections.abc.Mapping)
+    with pytest.raises(TypeError):
+        fl.losses["mine"] = fl.mse
+    with pytest.raises(TypeError):
+        del fl.losses["mse"]
+    for name, loss in fl.losses.items():
+        assert loss.__name__ == name and getattr(fl, name) is loss
+
+
+@pytest.mark.parametrize("name", sorted({*fl.losses, *PRIMITIVES}))
+def test_every_docstring_has_an_example_that_runs(name):
+    """Collectors find no doctest on an instance, so the registry is walked here."""
+    doc = getattr(fl, name).__doc__
+    test = doctest.DocTestParser().get_doctest(doc, {"fl": fl, "np": np}, name, None, 0)
+    assert test.examples, f"{name} has no example"
+    runner, lines = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS), []
+    runner.run(test, out=lines.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(lines)
+
+
+@pytest.mark.parametrize("name", sorted(fl.losses))
+def test_every_docstring_says_what_a_user_asks(name):
+    doc = fl.losses[name].__doc__
+    for word in ("shape", "dtype", "ValueError", "NaN"):
+        assert word.lower() in doc.lower(), f"{name} does not speak of {word}"
+
+
+@each_loss
+def test_signature_is_the_documented_one(name):
+    parameters = inspect.signature(LOSSES[name]).parameters
+    positional = [p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    assert positional == (["pred", "target"] if name == "mse" else ["logits", "target"])
+    options = {p.name: p.default for p in parameters.values() if p.kind is p.KEYWORD_ONLY}
+    assert options == {**EVERYWHERE, **(OF_CROSS_ENTROPY if name == "cross_entropy" else {})}
+
+
+@each_loss
+@pytest.mark.parametrize(
+    "method", ["__call__", "value_and_grad", "grad", "grad_and_hess", "intercept", "inverse_link"]
+)
+def test_every_method_is_documented_where_the_loss_is_not(method, name):
+    doc = getattr(type(LOSSES[name]), method).__doc__
+    assert doc or method == "__call__", f"{name}.{method}"
+
+
+@each_loss
+def test_options_are_keywords_only(name):
+    loss, call = LOSSES[name], arguments(name)
+    for f in (loss, loss.grad, loss.value_and_grad, loss.grad_and_hess):
+        with pytest.raises(TypeError, match="positional"):
+            f(*call, "mean")
+
+
+@each_loss
+def test_unknown_keyword(name):
+    loss, call = LOSSES[name], arguments(name)
+    for f in (loss, loss.grad, loss.value_and_grad, loss.grad_and_hess):
+        with pytest.raises(TypeError, match="wieght"):
+            f(*call, wieght=1)
+    with pytest.raises(TypeError, match="out"):
+        loss(*call, out=np.empty(2))
+    with pytest.raises(TypeError, match="target"):
+        loss(call[0])
+
+
+@pytest.mark.parametrize("option", sorted(OF_CROSS_ENTROPY))
+def test_mse_does_not_take_the_options_of_cross_entropy(option):
+    with pytest.raises(TypeError, match=option):
+        fl.mse(*arguments("mse"), **{option: OF_CROSS_ENTROPY[option]})
+
+
+@pytest.mark.parametrize("method", ["hvp", "rows"])
+def test_a_method_that_is_absent_says_so(method):
+    with pytest.raises(AttributeError, match=rf"mse.*{method}"):
+        getattr(fl.mse, method)
+    assert not hasattr(fl.mse, method)
+
+
+@each_loss
+def test_positional_names_work_as_keywords(name):
+    first, target = arguments(name)
+    key = "pred" if name == "mse" else "logits"
+    assert LOSSES[name](**{key: first, "target": target}) == LOSSES[name](first, target)
+
+
+@each_loss
+@pytest.mark.parametrize("reduction", ["avg", "", None, 1, "Mean", b"mean"])
+def test_unknown_reduction(name, reduction):
+    with pytest.raises(ValueError, match=r"reduction.*mean.*sum.*none"):
+        LOSSES[name](*arguments(name), reduction=reduction)
+
+
+@each_loss
+@pytest.mark.parametrize("normalizer", [0, -1.0, np.nan, np.inf, 0.0])
+def test_normalizer_must_be_positive(name, normalizer):
+    with pytest.raises(ValueError, match="normalizer"):
+        LOSSES[name](*arguments(name), normalizer=normalizer)
+
+
+@each_loss
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+def test_normalizer_belongs_to_the_mean(name, reduction):
+    with pytest.raises(ValueError, match=r"normalizer.*mean"):
+        LOSSES[name](*arguments(name), normalizer=2.0, reduction=reduction)
+
+
+@pytest.mark.parametrize(
+    "option, value",
+    [
+        *[("label_smoothing", v) for v in (-0.1, 1.5, np.nan, np.inf)],
+        *[("z_loss", v) for v in (-1.0, np.nan, np.inf)],
+        *[("softcap", v) for v in (0, -3.0, np.nan, np.inf)],
+        *[("logit_scale", v) for v in (0, -1, np.nan, np.inf)],
+        *[("axis", v) for v in (2, -3)],
+        *[
+            ("class_weight", v)
+            for v in ([1.0], [1.0, 2, 3], [1, np.nan], [1, np.inf], [1, -1], [[1.0, 1.0]], 1.0)
+        ],
+    ],
+)
+def test_parameters_out_of_their_domain(option, value):
+    out = np.full((2, 2), 7.0)
+    with pytest.raises(ValueError, match=option):
+        fl.cross_entropy.value_and_grad(*arguments("cross_entropy"), out=out, **{option: value})
+    assert (out == 7).all()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "label_smoothing",
+        "z_loss",
+        "softcap",
+        "logit_scale",
+        "ignore_index",
+        "axis",
+        "class_weight",
+        "sample_weight",
+    ],
+)
+@pytest.mark.parametrize("value", ["many", ["a", "b"], object()], ids=["string", "strings", "object"])
+def test_parameters_of_a_wrong_type(option, value):
+    with pytest.raises((TypeError, ValueError), match=option):
+        fl.cross_entropy(*arguments("cross_entropy"), **{option: value})
+
+
+@pytest.mark.parametrize("value", [1e-320, 1e-50, 1e39, 1e300])
+@pytest.mark.parametrize("option", ["softcap", "logit_scale"])
+def test_parameters_that_are_no_float32(option, value):
+    """With float32 scores: the answer of float64, or a refusal, but no nan from 0 * inf."""
+    scores = np.array([[0.0, 1.0, -1.0]], "f4")
+    with np.errstate(over="ignore"):
+        want = np.float32(fl.cross_entropy(scores.astype("f8"), [0], **{option: value}))
+    try:
+        got = fl.cross_entropy(scores, [0], **{option: value})
+    except ValueError as refusal:
+        assert option in str(refusal)
+    else:
+        assert np.float32(got) == pytest.approx(want, rel=1e-6)
+
+
+def test_vector_must_have_the_shape_of_the_logits():
+    with pytest.raises(ValueError, match="vector"):
+        fl.cross_entropy.hvp(*arguments("cross_entropy"), np.ones(2))
+
+
+@each_loss
+def test_values_are_python_floats_and_out_is_returned(name):
+    loss, call = LOSSES[name], arguments(name)
+    out, hess_out = np.empty_like(call[0]), np.empty_like(call[0])
+    assert type(loss(*call)) is float and type(loss(*call, reduction="sum")) is float
+    value, grad = loss.value_and_grad(*call, out=out)
+    assert type(value) is float and grad is out
+    assert loss.grad(*call, out=out) is out
+    grad, hess = loss.grad_and_hess(*call, out=out, hess_out=hess_out)
+    assert grad is out and hess is hess_out
+
+
+def test_show_config_prints_the_facts(capsys):
+    fl.show_config()
+    printed = capsys.readouterr().out
+    assert fl.__version__ in printed and fl._core.isa() in printed and "openmp" in printed.lower()
+    assert all(isa in printed for isa in fl._core.isas())
+
+
+def test_public_names_are_the_ones_listed():
+    assert {*LOSSES, *PRIMITIVES, "losses", "show_config"} <= set(fl.__all__)
+    assert all(hasattr(fl, name) for name in fl.__all__)

@@ -1,0 +1,138 @@
+"""What is shipped: the files of wheel and sdist, the symbols of the extension, the registers of its objects,
+and what `import fastloss` brings along (TRUST: installs everywhere)."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import fastloss
+
+ROOT = Path(__file__).parents[1]
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads ELF files with binutils")
+x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64 registers")
+
+
+def run(*command, **kwargs):
+    done = subprocess.run(command, capture_output=True, text=True, **kwargs)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def files(folder):
+    """Relative paths of the files below a folder, without what running the tests leaves there."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".so"}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A copy of the sources, so that no build of ours touches the clone's."""
+    copy = tmp_path_factory.mktemp("packaging") / "tree"
+    left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "*.so", "__pycache__")
+    shutil.copytree(ROOT, copy, ignore=left_out)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def sdist(tree):
+    """The unpacked source distribution."""
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", cwd=tree)
+    [archive] = tree.glob("dist/*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(tree.parent / "sdist", filter="data")
+    [folder] = (tree.parent / "sdist").iterdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(sdist):
+    """The source distribution after a wheel was built from nothing but it, under a distributor's CFLAGS."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FASTLOSS_")}
+    environment["CFLAGS"] = "-O2"
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", cwd=sdist, env=environment)
+    return sdist
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    """The unpacked wheel."""
+    [archive] = built.glob("dist/*.whl")
+    with zipfile.ZipFile(archive) as zipped:
+        zipped.extractall(built.parent.parent / "wheel")
+    return built.parent.parent / "wheel"
+
+
+@pytest.mark.slow
+def test_sdist_holds_what_a_build_and_a_test_run_need(tree, sdist):
+    held = files(sdist)
+    for folder in ("src", "tests", "benchmarks", "docs", "examples", "tools", "fastloss"):
+        expected = {f"{folder}/{name}" for name in files(tree / folder)}
+        assert expected
+        assert expected <= held
+    assert {"pyproject.toml", "setup.py", "LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"} <= held
+    assert not [name for name in held if name.startswith("build/") or name.endswith((".o", ".so"))]
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_package_and_nothing_else(tree, wheel):
+    sources = {name for name in files(tree / "fastloss") if name.endswith((".py", ".pyi", "py.typed"))}
+    assert {"__init__.py", "__init__.pyi", "_core.pyi", "py.typed"} <= sources
+    assert files(wheel / "fastloss") == sources
+    assert len(list(wheel.glob("fastloss/_core*.so"))) == 1
+    [info] = wheel.glob("*.dist-info")
+    assert {path.name for path in wheel.iterdir()} == {"fastloss", info.name}
+    assert (info / "licenses" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+
+@pytest.mark.slow
+def test_wheel_works_by_itself(wheel):
+    code = "import fastloss; print(fastloss.__file__, fastloss.__version__, fastloss.mse([1.0], [3.0]))"
+    where, version, value = run(sys.executable, "-c", code, cwd=wheel).split()
+    assert Path(where).is_relative_to(wheel)
+    assert version == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert value == "4.0"
+
+
+@pytest.mark.slow
+@linux
+def test_only_the_init_function_is_exported(wheel):
+    [extension] = wheel.glob("fastloss/_core*.so")
+    symbols = run("nm", "-D", "--defined-only", "--format=just-symbols", str(extension)).split()
+    assert symbols == ["PyInit__core"]
+
+
+@pytest.mark.slow
+@linux
+@x86
+def test_wide_registers_only_where_the_processor_was_asked(built):
+    """One wide instruction elsewhere, and the import ends in an illegal instruction on an older machine."""
+    seen = {}
+    for path in built.glob("build/temp*/**/*.o"):
+        code = run("objdump", "-d", "--no-show-raw-insn", str(path))
+        folder = path.relative_to(built / "build").parts[1]
+        seen.setdefault(folder, set()).update(re.findall(r"%([yz]mm)\d", code))
+    wide = {name: registers for name, registers in seen.items() if registers}
+    avx2 = {f"avx2_{bits}": {"ymm"} for bits in (32, 64)}
+    avx512 = {f"avx512_{bits}": {"ymm", "zmm"} for bits in (32, 64)}
+    assert wide == avx2 | avx512
+    assert {"baseline_32", "baseline_64", "core"} <= set(seen)
+
+
+def test_import_brings_nothing_but_numpy():
+    code = (
+        "import sys, numpy; before = set(sys.modules); import fastloss;"
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)"
+    )
+    where = Path(fastloss.__file__).parents[1]
+    brought = {name for name in run(sys.executable, "-c", code, cwd=where).split()
+               if not re.fullmatch(r"cython_runtime|_cython_\w+", name)}  # what Cython registers of itself
+    assert brought == {"fastloss"}
