@@ -177,12 +177,7 @@ INLINE void stream_fence(int streamed) {
 }
 
 /* Round n elements to the type of their array and put them there. */
-INLINE void store(char *to, int type, ptrdiff_t step, const T *from, ptrdiff_t n, int stream) {
-    if (type == T_TYPE && step == (ptrdiff_t)sizeof(T)) {
-        if (stream) write_streaming(to, (const char *)from, n * step);
-        else memcpy(to, from, (size_t)(n * step));
-        return;
-    }
+static void round_to(char *to, int type, ptrdiff_t step, const T *from, ptrdiff_t n) {
     switch (type) {
     case FL_F64: BY_STEP(double, WRITE);
     case FL_F32: BY_STEP(float, WRITE);
@@ -196,6 +191,21 @@ INLINE void store(char *to, int type, ptrdiff_t step, const T *from, ptrdiff_t n
     case FL_BOOL: BY_STEP(uint8_t, WRITE_BOOL);
     default: break;
     }
+}
+
+INLINE ptrdiff_t size_of(int type) { return type == FL_F64 ? 8 : type == FL_F32 ? 4 : 2; }
+
+/* The same, for a block of at most FL_BLOCK elements, past the cache where the call says so. */
+INLINE void store(char *to, int type, ptrdiff_t step, const T *from, ptrdiff_t n, int stream) {
+    char rounded[FL_BLOCK * sizeof(double)];
+    int contiguous = type <= FL_BF16 && step == size_of(type), native = contiguous && type == T_TYPE;
+    if (!(stream && contiguous)) {
+        if (native) memcpy(to, from, (size_t)(n * step));
+        else round_to(to, type, step, from, n);
+        return;
+    }
+    if (!native) round_to(rounded, type, step, from, n);
+    write_streaming(to, native ? (const char *)from : rounded, n * step);
 }
 
 #undef EACH

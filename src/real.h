@@ -1,7 +1,7 @@
 /* The scalar type of a table and the few operations that every kernel is made of.
  *
  * kernels.c is compiled once for each (instruction set, dtype); FL_BITS picks T there. Vector code is
- * not written anywhere: loops run over LANES fixed lanes (one cache line) and the compiler maps them to
+ * not written anywhere: loops run over LANES fixed lanes (one or two cache lines), which the compiler maps to
  * whatever registers its flags allow. Because the lanes are fixed and contraction is off, each
  * instruction set with fma gives the same bits.
  */
@@ -15,17 +15,17 @@
 #if FL_BITS == 32
 typedef float T;
 typedef int32_t Tint;
-enum { LANES = 16 };
 #define T_MIN 1.17549435e-38f
 #else
 typedef double T;
 typedef int64_t Tint;
-enum { LANES = 8 };
 #define T_MIN 2.2250738585072014e-308
 #endif
 
 /* One step of every lane. Without the pragma gcc unrolls so short a loop before it thinks of vectors. */
 #define EACH_LANE(l) _Pragma("omp simd") for (int l = 0; l < LANES; l++)
+
+enum { LANES = 16 };
 
 #define T_INF ((T)__builtin_inf())
 #define T_NAN ((T)__builtin_nan(""))
@@ -75,9 +75,9 @@ INLINE ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t to) { return (n + to - 1) / to 
 
 /* The ordered lane sum: halves are folded onto each other, so the order is fixed by the lanes alone. */
 INLINE double sum_lanes(const double *lane) {
-    double a[8], b[4];
-    for (int l = 0; l < 8; l++) a[l] = LANES == 16 ? lane[l] + lane[(l + 8) % LANES] : lane[l];
-    for (int l = 0; l < 4; l++) b[l] = a[l] + a[l + 4];
+    double a[LANES / 2], b[LANES / 4];
+    for (int l = 0; l < LANES / 2; l++) a[l] = lane[l] + lane[l + LANES / 2];
+    for (int l = 0; l < LANES / 4; l++) b[l] = a[l] + a[l + LANES / 4];
     return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
@@ -88,9 +88,9 @@ INLINE double sum_parts(const T *part) {
 }
 
 INLINE T max_lanes(const T *lane) {
-    T a[8], b[4];
-    for (int l = 0; l < 8; l++) a[l] = LANES == 16 ? max_(lane[l], lane[(l + 8) % LANES]) : lane[l];
-    for (int l = 0; l < 4; l++) b[l] = max_(a[l], a[l + 4]);
+    T a[LANES / 2], b[LANES / 4];
+    for (int l = 0; l < LANES / 2; l++) a[l] = max_(lane[l], lane[l + LANES / 2]);
+    for (int l = 0; l < LANES / 4; l++) b[l] = max_(a[l], a[l + LANES / 4]);
     return max_(max_(b[0], b[2]), max_(b[1], b[3]));
 }
 

@@ -71,12 +71,17 @@ INLINE void tile_shift_exp(const rows *r, const T *x, ptrdiff_t chunks, T scale,
         EACH_LANE(l) e[k * LANES + l] = exp_nonpositive(scale * (x[k * LANES + l] - max[l]));
 }
 
-/* Away from the label of a hard target. */
-INLINE void tile_grad_hard(const rows *r, const T *e, ptrdiff_t chunks, T slope, T *g) {
-    T coef[LANES];
+/* Away from the label of a hard target. Without `e` the exponentials are made on the way. */
+INLINE void tile_grad_hard(const rows *r, const T *x, const T *e, ptrdiff_t chunks, T scale, T *g) {
+    T coef[LANES], max[LANES];
     memcpy(coef, r->coef, sizeof coef);
+    memcpy(max, r->max, sizeof max);
     for (ptrdiff_t k = 0; k < chunks; k++)
-        EACH_LANE(l) g[k * LANES + l] = slope * (coef[l] * e[k * LANES + l]);
+        EACH_LANE(l) {
+            ptrdiff_t i = k * LANES + l;
+            T y = e ? e[i] : exp_nonpositive(scale * (x[i] - max[l]));
+            g[i] = scale * (coef[l] * y);
+        }
 }
 
 INLINE T grad_u(const rows *r, int l, T x, T e, T q) {
@@ -179,8 +184,9 @@ static void write_grad(const place *at, T scale, const rows *r, int dense, const
     if (dense) {
         tile_grad_dense(r, x, e, fetch_target(at, label, qs), at->chunks, scale, g);
     } else {
-        if (scale == 1) tile_grad_hard(r, e, at->chunks, 1, g);
-        else tile_grad_hard(r, e, at->chunks, scale, g);
+        if (e) tile_grad_hard(r, NULL, e, at->chunks, scale, g);
+        else if (scale == 1) tile_grad_hard(r, x, NULL, at->chunks, 1, g);
+        else tile_grad_hard(r, x, NULL, at->chunks, scale, g);
         for (ptrdiff_t l = 0; l < at->rows; l++) {
             ptrdiff_t i = position(at, label[l], l);
             if (i >= 0) g[i] = scale * r->label[l];
@@ -195,12 +201,12 @@ static void second_pass(const place *start, T scale, const rows *r, int dense, i
                         const T *kept) {
     T xs[TILE], es[TILE], out[TILE];
     const fl_operand *op = start->call->op;
-    int need_x = !kept || dense || general || op[FL_LOG_SOFTMAX].data, uncounted = 0;
+    int need_e = dense || general || op[FL_SOFTMAX].data, need_x = !kept || dense || general || op[FL_LOG_SOFTMAX].data, uncounted = 0;
     place at = *start;
     for (int l = 0; l < (at.wide ? 1 : LANES); l++) uncounted |= r->k[l] == 0;
     while (next_tile(&at)) {
         const T *x = need_x ? fetch_logits(&at, xs) : NULL, *e = kept;
-        if (!kept) tile_shift_exp(r, x, at.chunks, scale, es), e = es;
+        if (!kept && need_e) tile_shift_exp(r, x, at.chunks, scale, es), e = es;
         if (general) write_general(&at, r, dense, x, e, label);
         else if (op[FL_GRAD].data) write_grad(&at, scale, r, dense, x, e, label, uncounted);
         if (op[FL_SOFTMAX].data) tile_softmax(r, e, at.chunks, out), deliver(&at, FL_SOFTMAX, out);
