@@ -116,6 +116,27 @@ def test_sample_weight(name, leading, soft, reduction):
     check(logits, target, sample_weight=weight.astype("f4"), reduction=reduction)
 
 
+@pytest.mark.parametrize("n", [255, 256, 257, 1024, 5000, 70_000])
+@pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
+def test_every_row_counts_in_the_normaliser(soft, n):
+    """Labels and weights are looked over in blocks and tasks; one row left out of 70,000 would show."""
+    rng = np.random.default_rng(28)
+    logits, target = make(rng, (n,), 3, np.dtype("f8"), soft)
+    weight, by_class = rng.integers(0, 5, n) / 4, [0.5, 1.0, 2.0]
+    for options in (
+        {},
+        dict(sample_weight=weight),
+        dict(class_weight=by_class),
+        dict(sample_weight=weight, class_weight=by_class),
+    ):
+        scaling = dict(sample_weight=options.get("sample_weight"))
+        rows = ref.cross_entropy(logits, target, class_weight=options.get("class_weight"))
+        value, grad, *_ = ref.reduced(rows, axis=-1, **scaling)
+        got, got_grad = fl.cross_entropy.value_and_grad(logits, target, **options)
+        assert got == pytest.approx(value, rel=1e-12)
+        np.testing.assert_allclose(got_grad, grad, rtol=1e-11, atol=1e-15 / n)
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("normalizer", [1, 0.5, np.float32(37), np.int64(640)], ids=str)
 def test_normalizer_replaces_the_divisor_of_the_mean(normalizer, dtype):

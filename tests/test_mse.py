@@ -71,6 +71,13 @@ def test_sample_weight(weight_shape, reduction):
     check(pred, target, sample_weight=weight.astype("f4"), reduction=reduction)
 
 
+@pytest.mark.parametrize("n", [1023, 1024, 1025, 5000, 70_000])
+def test_every_element_counts_in_the_normaliser(n):
+    pred, target = make(np.random.default_rng(8), (n,), np.dtype("f8"))
+    check(pred, target)
+    check(pred, target, sample_weight=np.random.default_rng(9).integers(0, 5, n) / 4)
+
+
 def test_weighted_mean_divides_by_the_weight_of_every_element():
     pred, target = np.array([[1.0, 3.0], [0.0, 0.0]]), np.zeros((2, 2))
     assert fl.mse(pred, target, sample_weight=np.array([3.0, 1.0])) == 3 * (1 + 9) / (3 * 2 + 1 * 2)

@@ -134,13 +134,12 @@ static void write_facts(const job *j, const group *g) {
 
 static void write_rows(const job *j, group *g, int per_class_output) {
     const fl_operand *op = j->call->op;
+    int middle = op[FL_ENTROPY].data || op[FL_VECTOR].data;
     for (ptrdiff_t l = 0; l < (j->wide ? g->n : 1); l++) {
         place at = place_of(j, g, l);
-        rows one, *r = &g->r;
-        if (j->wide) rows_spread(&one, &g->r, (int)l), r = &one;
-        if (op[FL_ENTROPY].data || op[FL_VECTOR].data) middle_pass(&at, j->scale, r, g->entropy);
+        if (middle) middle_pass(&at, j->scale, &g->r, g->entropy);
         if (per_class_output)
-            second_pass(&at, j->scale, r, j->dense, j->general, g->label + l, j->kept ? g->e + l * j->kept : NULL);
+            second_pass(at, j->scale, &g->r, j->dense, j->general, g->label + l, j->kept ? g->e + l * j->kept : NULL);
     }
 }
 

@@ -55,28 +55,28 @@ static void rows_finish(const fl_call *call, T scale, const sums *s, const T *q_
     }
 }
 
-INLINE void rows_spread(rows *all, const rows *group, int lane) {
+/* All of them, spread. */
+INLINE void rows_spread(rows *all, const rows *group, const place *at) {
     const T *from = (const T *)(const void *)group;
     T *to = (T *)(void *)all;
-    for (size_t f = 0; f < sizeof(rows) / sizeof(T); f += LANES)
-        EACH_LANE(l) to[f + (size_t)l] = from[f + (size_t)lane];
+    for (size_t f = 0; f < sizeof(rows) / sizeof(T); f += LANES) spread(to + f, from + f, at);
 }
 
 /* One function for each thing that can be written a class. */
 
-INLINE void tile_shift_exp(const rows *r, const T *x, ptrdiff_t chunks, T scale, T *e) {
+INLINE void tile_shift_exp(const place *at, const rows *r, const T *x, T scale, T *e) {
     T max[LANES];
-    memcpy(max, r->max, sizeof max);
-    for (ptrdiff_t k = 0; k < chunks; k++)
+    spread(max, r->max, at);
+    for (ptrdiff_t k = 0; k < at->chunks; k++)
         EACH_LANE(l) e[k * LANES + l] = exp_nonpositive(scale * (x[k * LANES + l] - max[l]));
 }
 
 /* Away from the label of a hard target. Without `e` the exponentials are made on the way. */
-INLINE void tile_grad_hard(const rows *r, const T *x, const T *e, ptrdiff_t chunks, T scale, T *g) {
+INLINE void tile_grad_hard(const place *at, const rows *r, const T *x, const T *e, T scale, T *g) {
     T coef[LANES], max[LANES];
-    memcpy(coef, r->coef, sizeof coef);
-    memcpy(max, r->max, sizeof max);
-    for (ptrdiff_t k = 0; k < chunks; k++)
+    spread(coef, r->coef, at);
+    spread(max, r->max, at);
+    for (ptrdiff_t k = 0; k < at->chunks; k++)
         EACH_LANE(l) {
             ptrdiff_t i = k * LANES + l;
             T y = e ? e[i] : exp_nonpositive(scale * (x[i] - max[l]));
@@ -111,14 +111,19 @@ INLINE void tile_general(const rows *r, int dense, const T *x, const T *e, const
         }
 }
 
-INLINE void tile_softmax(const rows *r, const T *e, ptrdiff_t chunks, T *out) {
-    for (ptrdiff_t k = 0; k < chunks; k++)
-        EACH_LANE(l) out[k * LANES + l] = e[k * LANES + l] * r->inv_s[l];
+INLINE void tile_softmax(const place *at, const rows *r, const T *e, T *out) {
+    T inv_s[LANES];
+    spread(inv_s, r->inv_s, at);
+    for (ptrdiff_t k = 0; k < at->chunks; k++)
+        EACH_LANE(l) out[k * LANES + l] = e[k * LANES + l] * inv_s[l];
 }
 
-INLINE void tile_log_softmax(const rows *r, const T *x, ptrdiff_t chunks, T scale, T *out) {
-    for (ptrdiff_t k = 0; k < chunks; k++)
-        EACH_LANE(l) out[k * LANES + l] = scale * (x[k * LANES + l] - r->max[l]) - r->log_s[l];
+INLINE void tile_log_softmax(const place *at, const rows *r, const T *x, T scale, T *out) {
+    T max[LANES], log_s[LANES];
+    spread(max, r->max, at);
+    spread(log_s, r->log_s, at);
+    for (ptrdiff_t k = 0; k < at->chunks; k++)
+        EACH_LANE(l) out[k * LANES + l] = scale * (x[k * LANES + l] - max[l]) - log_s[l];
 }
 
 /* Entropy as sum p (log s + m - u): every term is >= 0. */
@@ -144,73 +149,84 @@ static void middle_pass(const place *start, T scale, rows *r, T *entropy) {
     T xs[TILE], e[TILE], vs[TILE], slope[TILE], bend[TILE];
     double mean[LANES] = {0}, sum[LANES] = {0};
     place at = *start;
+    rows here;
+    rows_spread(&here, r, &at);
     while (next_tile(&at)) {
         const T *x = fetch_logits(&at, xs);
-        tile_shift_exp(r, x, at.chunks, scale, e);
-        tile_entropy(r, x, e, at.chunks, scale, sum);
+        tile_shift_exp(&at, r, x, scale, e);
+        tile_entropy(&here, x, e, at.chunks, scale, sum);
         if (!at.call->op[FL_VECTOR].data) continue;
         slopes(&at, slope, bend);
-        tile_mean_v(r, e, fetch(&at, FL_VECTOR, vs, 0), slope, at.chunks, mean);
+        tile_mean_v(&here, e, fetch(&at, FL_VECTOR, vs, 0), slope, at.chunks, mean);
     }
     if (at.wide) {
-        T all = (T)sum_lanes(mean);
-        EACH_LANE(l) r->mean_v[l] = all;
+        r->mean_v[at.lane] = (T)sum_lanes(mean);
         entropy[at.lane] = (T)sum_lanes(sum);
     } else EACH_LANE(l) r->mean_v[l] = (T)mean[l], entropy[l] = (T)sum[l];
 }
 
 /* Rows that do not count have zeros for a gradient, whatever they hold. */
-INLINE void clear_uncounted(const rows *r, const place *at, T *g) {
-    EACH_LANE(l)
-        if (r->k[l] == 0)
-            for (ptrdiff_t k = 0; k < at->chunks; k++) g[k * LANES + l] = 0;
+INLINE void clear_uncounted(const place *at, const rows *r, T *g) {
+    for (ptrdiff_t l = 0; l < at->rows; l++)
+        if (r->k[at->lane + l] == 0)
+            for (ptrdiff_t i = 0; i < at->chunks * LANES; i += at->wide ? 1 : LANES) g[i + l] = 0;
 }
 
 static void write_general(const place *at, const rows *r, int dense, const T *x, const T *e, const int64_t *label) {
     T qs[TILE], vs[TILE] = {0}, slope[TILE], bend[TILE], g[TILE], h[TILE], hv[TILE];
     const fl_operand *op = at->call->op;
     const T *q = fetch_target(at, label, qs), *v = op[FL_VECTOR].data ? fetch(at, FL_VECTOR, vs, 0) : vs;
+    const struct { int role; T *tile; } result[] = {{FL_GRAD, g}, {FL_HESS, h}, {FL_HVP, hv}};
+    rows here;
+    rows_spread(&here, r, at);
     slopes(at, slope, bend);
-    tile_general(r, dense, x, e, q, v, slope, bend, at->chunks, g, h, hv);
-    clear_uncounted(r, at, g), clear_uncounted(r, at, h), clear_uncounted(r, at, hv);
-    if (op[FL_GRAD].data) deliver(at, FL_GRAD, g);
-    if (op[FL_HESS].data) deliver(at, FL_HESS, h);
-    if (op[FL_HVP].data) deliver(at, FL_HVP, hv);
+    tile_general(&here, dense, x, e, q, v, slope, bend, at->chunks, g, h, hv);
+    for (int i = 0; i < 3; i++) {
+        if (!op[result[i].role].data) continue;
+        clear_uncounted(at, r, result[i].tile);
+        deliver(at, result[i].role, result[i].tile);
+    }
 }
 
-static void write_grad(const place *at, T scale, const rows *r, int dense, const T *x, const T *e, const int64_t *label,
-                       int uncounted) {
+static void write_dense(const place *at, T scale, const rows *r, const T *x, const T *e, const int64_t *label) {
     T qs[TILE], g[TILE];
-    if (dense) {
-        tile_grad_dense(r, x, e, fetch_target(at, label, qs), at->chunks, scale, g);
-    } else {
-        if (e) tile_grad_hard(r, NULL, e, at->chunks, scale, g);
-        else if (scale == 1) tile_grad_hard(r, x, NULL, at->chunks, 1, g);
-        else tile_grad_hard(r, x, NULL, at->chunks, scale, g);
-        for (ptrdiff_t l = 0; l < at->rows; l++) {
-            ptrdiff_t i = position(at, label[l], l);
-            if (i >= 0) g[i] = scale * r->label[l];
-        }
+    rows here;
+    rows_spread(&here, r, at);
+    tile_grad_dense(&here, x, e, fetch_target(at, label, qs), at->chunks, scale, g);
+    clear_uncounted(at, r, g);
+    deliver(at, FL_GRAD, g);
+}
+
+static void write_hard(const place *at, T scale, const rows *r, const T *x, const T *e, const int64_t *label) {
+    T g[TILE];
+    if (e) tile_grad_hard(at, r, NULL, e, scale, g);
+    else if (scale == 1) tile_grad_hard(at, r, x, NULL, 1, g);
+    else tile_grad_hard(at, r, x, NULL, scale, g);
+    for (ptrdiff_t l = 0; l < at->rows; l++) {
+        ptrdiff_t i = position(at, label[l], l);
+        if (i >= 0) g[i] = scale * r->label[at->lane + l];
     }
-    if (uncounted) clear_uncounted(r, at, g);
+    clear_uncounted(at, r, g);
     deliver(at, FL_GRAD, g);
 }
 
 /* `kept`: the exponentials of the first pass, where one tile held the row. */
-static void second_pass(const place *start, T scale, const rows *r, int dense, int general, const int64_t *label,
-                        const T *kept) {
+static void second_pass(place at, T scale, const rows *r, int dense, int general, const int64_t *label, const T *kept) {
+    const fl_operand *op = at.call->op;
+    int hard = op[FL_GRAD].data && !dense && !general, log_softmax = op[FL_LOG_SOFTMAX].data != NULL;
+    int need_x = !kept || dense || general || log_softmax;
     T xs[TILE], es[TILE], out[TILE];
-    const fl_operand *op = start->call->op;
-    int need_e = dense || general || op[FL_SOFTMAX].data, need_x = !kept || dense || general || op[FL_LOG_SOFTMAX].data, uncounted = 0;
-    place at = *start;
-    for (int l = 0; l < (at.wide ? 1 : LANES); l++) uncounted |= r->k[l] == 0;
     while (next_tile(&at)) {
         const T *x = need_x ? fetch_logits(&at, xs) : NULL, *e = kept;
-        if (!kept && need_e) tile_shift_exp(r, x, at.chunks, scale, es), e = es;
+        if (hard) {
+            write_hard(&at, scale, r, x, e, label);
+            continue;
+        }
+        if (!kept) tile_shift_exp(&at, r, x, scale, es), e = es;
         if (general) write_general(&at, r, dense, x, e, label);
-        else if (op[FL_GRAD].data) write_grad(&at, scale, r, dense, x, e, label, uncounted);
-        if (op[FL_SOFTMAX].data) tile_softmax(r, e, at.chunks, out), deliver(&at, FL_SOFTMAX, out);
-        if (op[FL_LOG_SOFTMAX].data) tile_log_softmax(r, x, at.chunks, scale, out), deliver(&at, FL_LOG_SOFTMAX, out);
+        else if (op[FL_GRAD].data) write_dense(&at, scale, r, x, e, label);
+        if (op[FL_SOFTMAX].data) tile_softmax(&at, r, e, out), deliver(&at, FL_SOFTMAX, out);
+        if (log_softmax) tile_log_softmax(&at, r, x, scale, out), deliver(&at, FL_LOG_SOFTMAX, out);
     }
 }
 

@@ -33,8 +33,12 @@ INLINE void rows_to_chunks(T *tile, const T *from, ptrdiff_t rows, ptrdiff_t n) 
 }
 
 INLINE void chunks_to_rows(T *to, const T *tile, ptrdiff_t rows, ptrdiff_t n) {
-    for (ptrdiff_t l = 0; l < rows; l++)
-        for (ptrdiff_t c = 0; c < n; c++) to[l * n + c] = tile[c * LANES + l];
+    if (rows == LANES)
+        for (ptrdiff_t c = 0; c < n; c++)
+            for (ptrdiff_t l = 0; l < LANES; l++) to[l * n + c] = tile[c * LANES + l];
+    else
+        for (ptrdiff_t l = 0; l < rows; l++)
+            for (ptrdiff_t c = 0; c < n; c++) to[l * n + c] = tile[c * LANES + l];
 }
 
 /* Classes c .. c + n of `rows` rows, `step` bytes apart. */
@@ -96,6 +100,14 @@ INLINE ptrdiff_t position(const place *at, int64_t c, ptrdiff_t l) {
     ptrdiff_t i = (ptrdiff_t)c - at->c;
     if (c < 0 || i < 0 || i >= at->n) return -1;
     return at->wide ? i : i * LANES + l;
+}
+
+/* A number of each lane's row: across, its own; wide, one for all. */
+INLINE void spread(T *to, const T *field, const place *at) {
+    if (at->wide) {
+        T one = field[at->lane];
+        EACH_LANE(l) to[l] = one;
+    } else memcpy(to, field, LANES * sizeof *to);
 }
 
 INLINE const T *fetch(const place *at, int role, T *tile, T pad) {
