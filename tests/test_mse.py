@@ -136,6 +136,36 @@ def test_out_of_another_dtype_is_the_gradient_rounded_once(out_dtype, dtype):
     assert same_bits(out, wide.astype(out_dtype))
 
 
+def every_half(dtype):
+    return np.arange(2**16, dtype=np.uint16).view(dtype)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("dtype", DTYPES[2:], ids=str)
+def test_every_half_number_is_read(dtype, step):
+    half = np.repeat(every_half(dtype), step)[::step]
+    out = np.empty(half.shape, np.float32)
+    with np.errstate(all="ignore"):  # a signalling NaN
+        want = 2 * half.astype(np.float32)
+    fl.mse.grad(half, np.zeros(half.shape), reduction="sum", out=out)
+    assert np.array_equal(out, want, equal_nan=True)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("dtype", DTYPES[2:], ids=str)
+def test_every_half_number_is_written_rounded_to_nearest_even(dtype, step):
+    """Each number, the middle between it and the next, and the neighbours of the middle."""
+    with np.errstate(all="ignore"):
+        half = every_half(dtype).astype(np.float32)
+        middle = half + (np.roll(half, -1) - half) / 2
+        exact = np.concatenate([half, middle, np.nextafter(middle, -np.inf), np.nextafter(middle, np.inf)])
+        exact = exact[abs(exact) > 2.0**-125]  # half of it must be a float32 too
+        want = exact.astype(dtype)
+    out = np.empty(step * len(exact), dtype)[::step]
+    fl.mse.grad(exact / 2, np.zeros(exact.shape), reduction="sum", out=out)
+    assert same_bits(out, want)
+
+
 def test_half_mean_does_not_overflow():
     pred = np.full(100_000, 60.0, np.float16)
     assert fl.mse(pred, np.zeros_like(pred)) == 3600.0

@@ -95,26 +95,29 @@ INLINE place place_of(const job *j, const group *g, ptrdiff_t l) {
 /* Rows of one tile are all measured before any is added: their chains of instructions then overlap. */
 static void first_pass(const job *j, group *g) {
     ptrdiff_t parts = j->wide ? g->n : 1;
-    const T *x[LANES];
+    place at = place_of(j, g, 0);
     read_rows(j, g);
     sums_init(&g->s);
-    for (ptrdiff_t l = 0; l < parts; l++) {
-        place at = place_of(j, g, l);
-        if (j->kept) {
-            next_tile(&at);
-            x[l] = measure_tile(&at, j->scale, &g->s, g->e + l * j->kept);
-            continue;
-        }
-        while (next_tile(&at)) {
-            T buffer[TILE];
-            const T *tile = measure_tile(&at, j->scale, &g->s, buffer);
-            add_tile(&at, j->scale, j->dense, g->label + l, &g->s, tile, g->e);
-        }
-    }
-    for (ptrdiff_t l = 0; j->kept && l < parts; l++) {
-        place at = place_of(j, g, l);
+    if (j->kept) {
+        const T *x[LANES];
         next_tile(&at);
-        add_tile(&at, j->scale, j->dense, g->label + l, &g->s, x[l], g->e + l * j->kept);
+        for (ptrdiff_t l = 0; l < parts; l++) {
+            at.row = g->first + l, at.lane = (int)l;
+            x[l] = measure_tile(&at, j->scale, &g->s, g->e + l * j->kept);
+        }
+        for (ptrdiff_t l = 0; l < parts; l++) {
+            at.row = g->first + l, at.lane = (int)l;
+            add_tile(&at, j->scale, j->dense, g->label + l, &g->s, x[l], g->e + l * j->kept);
+        }
+        return;
+    }
+    for (ptrdiff_t l = 0; l < parts; l++) {
+        T buffer[TILE];
+        at = place_of(j, g, l);
+        while (next_tile(&at)) {
+            const T *x = measure_tile(&at, j->scale, &g->s, buffer);
+            add_tile(&at, j->scale, j->dense, g->label + l, &g->s, x, g->e);
+        }
     }
 }
 

@@ -16,9 +16,16 @@ enum { CHUNKS = 64, TILE = CHUNKS * LANES };
 /* Classes c .. c + n of one row; a whole number of native chunks is used where it lies. */
 INLINE const T *load_wide(T *tile, const char *row, int type, ptrdiff_t along, ptrdiff_t c, ptrdiff_t n, T pad) {
     const char *from = row + c * along;
-    if (n % LANES == 0) return load(tile, from, type, along, n);
-    convert(tile, from, type, along, n);
-    for (ptrdiff_t i = n; i < round_up(n, LANES); i++) tile[i] = pad;
+    ptrdiff_t whole = n / LANES * LANES, rest = n - whole;
+    if (rest == 0) return load(tile, from, type, along, n);
+    if (!is_native(from, type, along)) {
+        convert(tile, from, type, along, n);
+        for (ptrdiff_t i = n; i < whole + LANES; i++) tile[i] = pad;
+        return tile;
+    }
+    const T *x = (const T *)(const void *)from;
+    for (ptrdiff_t i = 0; i < whole; i += LANES) memcpy(tile + i, x + i, LANES * sizeof *x);
+    EACH_LANE(l) tile[whole + l] = l < rest ? x[whole + l] : pad;
     return tile;
 }
 
