@@ -25,8 +25,8 @@ INSTRUCTION_SETS = [
 ]
 CORE = ["src/dispatch.c", "src/process.c", "src/task.c", "src/threads.c"]
 
-# Never -ffast-math: it breaks NaN and sets flush-to-zero for the whole process. -iquote and not -I, since
-# src/math.h is not the <math.h> of Python.h. -g0, since Python's own -g costs 6 MB and a third of the time.
+# Never -ffast-math: it breaks NaN and sets flush-to-zero for the whole process. -iquote and not -I, so that
+# no header of src/ can hide one of the system's. -g0: Python's own -g costs 6 MB and a third of the time.
 FLAGS = ("-iquote src -O3 -g0 -ffp-contract=off -fno-math-errno -fno-trapping-math "
          "-fvisibility=hidden -fopenmp-simd -pthread").split()
 STRICT = "-std=c11 -Wall -Wextra".split()  # for our C, not for what Cython writes

@@ -180,13 +180,9 @@ class _CrossEntropy(_Loss):
                   label_smoothing: float = 0.0, ignore_index: int | None = -100,
                   logit_scale: float = 1.0) -> NDArray[Any]:
         """The constant raw score that minimises the mean loss over `target`: where boosting starts."""
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: None = None) -> NDArray[Any]:
+    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, logit_scale: float = 1.0,
+                     softcap: float | None = None) -> NDArray[Any]:
         """What a raw score means on the scale of the target: a probability, a rate, or itself."""
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: _Out) -> _Out: ...
 
 cross_entropy: _CrossEntropy
 """Softmax cross entropy of logits against integer labels or soft targets, fused.

@@ -55,7 +55,10 @@ def axis(value: Any, ndim: int, name: str) -> int:
 def number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not hasattr(value, "__float__") or np.ndim(value) != 0:
         raise TypeError(f"{name} = {value!r} must be a number")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
     if not math.isfinite(result):
         raise ValueError(f"{name} = {value!r} must be finite")
     return result
@@ -210,28 +213,43 @@ def weights(value: Any, shape: tuple[int, ...], name: str = "sample_weight") -> 
     return array
 
 
-def output(name: str, value: Any, shape: tuple[int, ...], like: str,
-           inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """Where a result goes: the very memory of the argument, or an error."""
+def output(name: str, value: Any, shape: tuple[int, ...], like: str, inputs: dict[str, np.ndarray],
+           in_place: bool = True) -> np.ndarray:
+    """Where a result goes: the very memory of the argument, or an error.
+
+    It has the shape of what is called `like`, and with `in_place` it may be that argument.
+    """
     if not hasattr(value, "__array__") and not isinstance(value, np.ndarray):
         raise TypeError(f"{name} is a {type(value).__name__}: it must be an array")
     if isinstance(value, np.ndarray) and not value.dtype.isnative:
         raise TypeError(f"{name} has dtype {value.dtype} in foreign byte order: it must be {FLOATS} in "
                         "native order")
     array = as_array(name, value)
+    if as_array(name, value).ctypes.data != array.ctypes.data:
+        raise TypeError(f"{name} is a {type(value).__name__}, which gives NumPy a copy of its data: "
+                        "it must be an ndarray, or share its memory")
     if not _is_float(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}")
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}: it must have that of {like}, {shape}")
     if not array.flags.writeable:
         raise ValueError(f"{name} is read-only: it must be writable")
-    if array.size and any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape)):
+    if _core.overlaps_itself(array):
         raise ValueError(f"{name} has strides {array.strides}: its elements must not share memory")
     for other, operand in inputs.items():
-        if np.shares_memory(array, operand) and not (other == like and _same_place(array, operand)):
-            raise ValueError(f"{name} overlaps {other} in memory: it may be {like} itself (same address, "
-                             "shape and strides) or share nothing with any argument")
+        if share_memory(array, operand) and not (in_place and other == like and _same_place(array, operand)):
+            raise ValueError(f"{name} overlaps {other} in memory: it may "
+                             + (f"be {like} itself (same address, shape and strides) or " if in_place else "")
+                             + "share nothing with any argument")
     return array
+
+
+def share_memory(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays do; views too intricate to tell apart soon count as if they did."""
+    try:
+        return np.shares_memory(a, b, max_work=100_000)  # type: ignore[arg-type]  # NumPy takes any int
+    except np.exceptions.TooHardError:
+        return True
 
 
 def _same_place(a: np.ndarray, b: np.ndarray) -> bool:
@@ -255,8 +273,8 @@ def prepare(names: tuple[str, str], rowwise: bool, soft: bool, pred: Any, target
     else:
         t = elements(target_name, target, x, name)
     if x.dtype != np.float64 and not parameters.fits_float32():
-        raise ValueError("logit_scale and softcap must be normal numbers in float32, the arithmetic of "
-                         f"{x.dtype} {name}")
+        raise ValueError("logit_scale, softcap and positive class_weight must be normal numbers in float32, "
+                         f"the arithmetic of {x.dtype} {name}")
     inputs = {name: x, target_name: t}
     if weight is not None:
         weight = inputs["sample_weight"] = weights(weight, shape)

@@ -39,7 +39,8 @@ class CrossEntropy(SoftmaxLoss):
         p = self._parameters(None, None, **parameters) if parameters else self._default
         if n_threads is not None:
             n_threads = _check.n_threads(n_threads)
-        result = _core.facts(logits, target, p, axis, n_threads) if type(axis) is int else None
+        legal = type(axis) is int and -64 <= axis < 64
+        result = _core.facts(logits, target, p, axis, n_threads) if legal else None
         if result is None:
             x, t, *_, axis = _check.prepare(self._names, True, True, logits, target, p, None, None, None,
                                             None, axis)
@@ -53,26 +54,44 @@ def _log_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None
     """log of the mean effective target, over logit_scale: the constant scores that minimise the mean."""
     t = _check.as_array("target", target)
     e, weight = _check.fraction("label_smoothing", label_smoothing), _check.class_weight(class_weight)
-    if t.dtype.kind in "iub":
-        keep = t != ignore_index if ignore_index is not None else np.ones(t.shape, bool)
+    scale = _check.positive("logit_scale", logit_scale)
+    if t.dtype.kind in "iub" or t.size == 0:
+        keep = np.ones(t.shape, bool) if ignore_index is None else t != ignore_index
+        largest = int(t[keep].max()) if keep.any() else -1
         if n_classes is None:
-            n_classes = len(weight) if weight is not None else int(t[keep].max(initial=-1)) + 1
-        bad = np.argwhere(keep & ((t < 0) | (t >= n_classes)))
-        for at in bad[:1]:
-            raise ValueError(f"target[{', '.join(map(str, at))}] = {t[tuple(at)]} is out of range for "
-                             f"{n_classes} classes")
+            n_classes = largest + 1 if weight is None else len(weight)
+        for at in np.argwhere(keep & ((t < 0) | (t >= n_classes)))[:1]:
+            where = ", ".join(map(str, at))
+            raise ValueError(f"target[{where}] = {t[tuple(at)]} is out of range for {n_classes} classes")
         s = _row_weights(sample_weight, t.shape)[keep]
         mass = np.bincount(t[keep].astype(np.int64), weights=s, minlength=n_classes)
     else:
         n_classes = t.shape[-1]
+        for at in np.argwhere(t < 0)[:1]:
+            where = ", ".join(map(str, at))
+            raise ValueError(f"target[{where}] = {t[tuple(at)]} is negative: soft targets must be >= 0")
         s = _row_weights(sample_weight, t.shape[:-1])
         mass = (s[..., None] * t.astype(np.float64)).reshape(-1, n_classes).sum(0)
+    if weight is not None and len(weight) != n_classes:
+        raise ValueError(f"class_weight has {len(weight)} entries, {n_classes} classes: one each is needed")
     w = np.ones(n_classes) if weight is None else weight
-    q = w * ((1 - e) * mass + e / n_classes * s.sum())
+    q = w * ((1 - e) * mass + e / max(n_classes, 1) * s.sum())
     if not q.sum() > 0:
         return np.full(n_classes, _check.mean_of_nothing())
     with np.errstate(divide="ignore"):
-        return np.log(q / q.sum()) / _check.positive("logit_scale", logit_scale)
+        return np.log(q / q.sum()) / scale
+
+
+def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,
+                   softcap: float | None = None) -> np.ndarray:
+    """softmax of the transformed logits."""
+    u = _check.scores("raw", raw)
+    if logit_scale != 1:
+        u = u * _check.positive("logit_scale", logit_scale)
+    if softcap is not None:
+        cap = _check.positive("softcap", softcap)
+        u = cap * np.tanh(u / cap)
+    return softmax(u, axis=axis)
 
 
 def _row_weights(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -149,4 +168,5 @@ def _cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_
 
 
 _cross_entropy.__name__ = _cross_entropy.__qualname__ = "cross_entropy"
-cross_entropy = CrossEntropy(_cross_entropy, -1, soft=True, intercept=_log_priors, inverse_link=softmax)
+cross_entropy = CrossEntropy(_cross_entropy, -1, soft=True, intercept=_log_priors,
+                             inverse_link=_probabilities)

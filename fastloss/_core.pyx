@@ -117,7 +117,7 @@ def isa():
 
 cdef int _choose(name) except -1:
     global table32, table64
-    if name is None:
+    if not name:
         name = isas()[0]
     elif name not in _built():
         raise ImportError(f"FASTLOSS_ISA = {name!r} is unknown: this build has {', '.join(_built())}")
@@ -170,8 +170,11 @@ cdef int _threads(ptrdiff_t tasks, n_threads, int in_flight) except -1:
         return 1
     cdef int most = openmp_threads()
     if n_threads is not None:
-        # An explicit number is the caller's word, but nothing is safe in a forked child or a region.
-        return 1 if fl_process_forked() or fl_openmp_in_parallel() else <int>min(<object>n_threads, tasks)
+        # An explicit number is the caller's word, but nothing is safe in a forked child or a region, and
+        # OpenMP ends the process where it cannot have as many threads as it was asked for.
+        if fl_process_forked() or fl_openmp_in_parallel():
+            return 1
+        return <int>min(<object>n_threads, tasks, max(16, 4 * (os.cpu_count() or 1)))
     if most > 1:
         from fastloss import _threads as budget
         most = max(1, min(most, budget.available()) // in_flight)
@@ -236,6 +239,7 @@ cdef class Parameters:
     cdef double parameter[4]
     cdef readonly object class_weight   # float64 array or None
     cdef readonly double label_smoothing
+    cdef double least, most             # of the positive class weights and the factors of the logits
 
     def __init__(self, *, class_weight=None, double label_smoothing=0, ignore_index=None, double z_loss=0,
                  double softcap=0, double logit_scale=1, values=()):
@@ -248,11 +252,14 @@ cdef class Parameters:
             self.parameter[i] = value
             i += 1
 
+        factors = [logit_scale, softcap or 1.0]
+        if class_weight is not None:
+            factors += [class_weight[class_weight > 0].min(initial=1), class_weight.max(initial=1)]
+        self.least, self.most = min(factors), max(factors)
+
     cpdef bint fits_float32(self):
-        """Are the factors of the logits normal numbers in float32?"""
-        cdef double least = 1.1754943508222875e-38, most = 3.4028234663852886e38
-        return least <= self.softmax.logit_scale <= most and (
-            self.softmax.softcap == 0 or least <= self.softmax.softcap <= most)
+        """Are all factors normal numbers in float32?"""
+        return 1.1754943508222875e-38 <= self.least and self.most <= 3.4028234663852886e38
 
 
 cdef class Call:
@@ -298,8 +305,6 @@ cdef class Call:
         for d in range(b.ndim):
             if b.shape[d] != pred.shape[d]:
                 return 0
-            if writable and b.strides[d] == 0 and b.shape[d] > 1 and b.len > 0:
-                return 0
             if d == self.row_axis:
                 self.c.op[role].along = b.strides[d]
             else:
@@ -318,7 +323,7 @@ cdef class Call:
         if b.ndim > self.c.ndim or (exact and b.ndim != self.c.ndim):
             return 0
         for d in range(b.ndim):
-            if b.shape[d] != self.c.shape[d] or (writable and b.strides[d] == 0 and b.shape[d] > 1 and b.len > 0):
+            if b.shape[d] != self.c.shape[d]:
                 return 0
             self.c.op[role].stride[d] = b.strides[d]
         for d in range(b.ndim, self.c.ndim):
@@ -368,7 +373,7 @@ cdef class Call:
         return self.full(FL_TARGET, target)
 
     cdef int stands_alone(self, int role) except -1:
-        """0 if an output shares memory with another operand, other than by being the scores themselves."""
+        """0 if an output shares memory with itself or another operand, other than by being the scores."""
         cdef Py_buffer *out = &self.held[role]
         cdef Py_buffer *other
         cdef int r, d, same
@@ -376,6 +381,8 @@ cdef class Call:
         cdef char *high
         cdef char *other_low
         cdef char *other_high
+        if _overlaps_itself(out):
+            return 0
         _bounds(out, &low, &high)
         for r in range(FL_ROLES):
             if r == role or not self.holds[r]:
@@ -388,8 +395,10 @@ cdef class Call:
                 and other.itemsize == out.itemsize
             for d in range(out.ndim):
                 same = same and other.strides[d] == out.strides[d] and other.shape[d] == out.shape[d]
-            if not same and np.shares_memory(<object>other.obj, <object>out.obj):
-                return 0
+            if not same:
+                from fastloss import _check
+                if _check.share_memory(<object>other.obj, <object>out.obj):
+                    return 0
         return 1
 
     cdef void collapse(self) noexcept:
@@ -482,10 +491,11 @@ cdef class Call:
         cdef const fl_call *c = &self.c
         cdef const double *class_weight = NULL
         cdef size_t address
-        cdef int threads, in_flight = fl_process_enter()
+        cdef int threads, in_flight
         if p is not None and p.class_weight is not None:
             address = p.class_weight.ctypes.data
             class_weight = <const double *>address
+        in_flight = fl_process_enter()
         memset(all, 0, sizeof(fl_scan))
         all.bad_label = all.bad_weight = all.bad_target = -1
         try:
@@ -512,6 +522,39 @@ cdef class Call:
         return 1
 
 
+cdef bint _overlaps_itself(Py_buffer *b) noexcept:
+    """Could two elements share bytes? Each axis, from the least stride up, must step over all before it."""
+    cdef ptrdiff_t extent = b.itemsize, least, step
+    cdef int d, k, chosen
+    cdef bint done[FL_MAXDIM]
+    if b.len == 0:
+        return False
+    for d in range(b.ndim):
+        done[d] = b.shape[d] == 1
+    for k in range(b.ndim):
+        chosen, least = -1, 0
+        for d in range(b.ndim):
+            step = b.strides[d] if b.strides[d] >= 0 else -b.strides[d]
+            if not done[d] and (chosen < 0 or step < least):
+                chosen, least = d, step
+        if chosen < 0:
+            break
+        if least < extent:
+            return True
+        done[chosen] = True
+        extent += least * (b.shape[chosen] - 1)
+    return False
+
+
+def overlaps_itself(array):
+    """Does an array of a supported dtype hold elements that share memory?"""
+    cdef Py_buffer b
+    PyObject_GetBuffer(array.view(np.uint16) if type_of(array.dtype) == FL_BF16 else array, &b, PyBUF_STRIDES)
+    cdef bint answer = _overlaps_itself(&b)
+    PyBuffer_Release(&b)
+    return answer
+
+
 cdef void _bounds(Py_buffer *b, char **low, char **high) noexcept:
     cdef int d
     low[0] = <char *>b.buf
@@ -529,8 +572,16 @@ cdef void _bounds(Py_buffer *b, char **low, char **high) noexcept:
 # ---- calls ------------------------------------------------------------------------------------------
 
 # What a call may be asked for; run() gives them in this order.
-VALUE, GRAD, HESS, HVP = 1, 2, 4, 8
-MEAN, SUM, NONE = 0, 1, 2
+cdef enum:
+    _VALUE = 1
+    _GRAD = 2
+    _HESS = 4
+    _HVP = 8
+    _MEAN = 0
+    _SUM = 1
+    _NONE = 2
+VALUE, GRAD, HESS, HVP = _VALUE, _GRAD, _HESS, _HVP
+MEAN, SUM, NONE = _MEAN, _SUM, _NONE
 
 # Elements a task holds: some 10 us of work for one core, enough to wake another for.
 cdef ptrdiff_t TASK = 16384
@@ -578,7 +629,7 @@ def run(int kernel, pred, target, Parameters p, int want, int reduction, weight,
     cdef fl_call *c = &call.c
     cdef fl_scan found
     cdef double total, norm
-    cdef int rowwise = kernel < 0, main = FL_HVP if want & 8 else FL_GRAD
+    cdef int rowwise = kernel < 0, main = FL_HVP if want & _HVP else FL_GRAD
     if not call.begin(pred, rowwise, axis) or not call.target(target, rowwise):
         return None
     if weight is not None and not call.leading(FL_WEIGHT, weight, False):
@@ -588,16 +639,16 @@ def run(int kernel, pred, target, Parameters p, int want, int reduction, weight,
     if not call.parameters(p):
         return None
     c.kernel = c.table.softmax if rowwise else c.table.elementwise[kernel]
-    if want & 10:
+    if want & (_GRAD | _HVP):
         out = _like(pred) if out is None else out
         if not call.full(main, out, True) or not call.stands_alone(main):
             return None
-    if want & 4:
+    if want & _HESS:
         hess_out = _like(pred) if hess_out is None else hess_out
         if not call.full(FL_HESS, hess_out, True) or not call.stands_alone(FL_HESS):
             return None
     value = None
-    if want & 1 and reduction == 2:
+    if want & _VALUE and reduction == _NONE:
         value = _row_values(call, pred)
         call.leading(FL_VALUE, value, True, True)
     _prepare(call)
@@ -612,24 +663,24 @@ def run(int kernel, pred, target, Parameters p, int want, int reduction, weight,
             norm = found.weight
         else:
             norm = <double>found.counted
-    if reduction != 0:
+    if reduction != _MEAN:
         norm = 1
     elif normalizer is not None:
         norm = normalizer
     c.scale = 1 / norm if norm > 0 else 0
 
     total = call.execute(n_threads)
-    if want & 1 and reduction != 2:
+    if want & _VALUE and reduction != _NONE:
         if norm > 0:
             value = total / norm
         else:
             from fastloss import _check
             value = _check.mean_of_nothing()
-    if want == 1:
+    if want == _VALUE:
         return value
-    if want == 3:
+    if want == _VALUE | _GRAD:
         return value, out
-    if want == 6:
+    if want == _GRAD | _HESS:
         return out, hess_out
     return out
 

@@ -103,7 +103,7 @@ class Loss:
             normalizer = _check.normalizer(normalizer, reduction)
         if n_threads is not None:
             n_threads = _check.n_threads(n_threads)
-        if type(axis) is int:  # else _check says so
+        if type(axis) is int and -64 <= axis < 64:  # else _check says so
             result = _core.run(self._kernel, pred, target, p, want, how, weight, normalizer, out, hess_out,
                                vector, axis, n_threads)
             if result is not None:
@@ -166,13 +166,11 @@ class SoftmaxLoss(LossWithHessian):
         The full Hessian (classes of a row interact), which is never formed. Takes what `value_and_grad`
         takes.
         """
-        if "vector" in parameters:
-            args = (*args, parameters.pop("vector"))
-        if len(args) != 3:
-            raise TypeError(f"hvp takes {self._names[0]}, {self._names[1]} and vector; {len(args)} were "
-                            "given")
-        return self._run(HVP, args[:2], parameters, reduction, sample_weight, normalizer, n_threads, out,
-                         vector=args[2])
+        *arrays, vector = (*args, parameters.pop("vector")) if "vector" in parameters else args or (None,)
+        if vector is None or len(arrays) > 2:
+            raise TypeError(f"hvp takes {self._names[0]}, {self._names[1]} and vector, and keywords")
+        return self._run(HVP, tuple(arrays), parameters, reduction, sample_weight, normalizer, n_threads, out,
+                         vector=vector)
 
 
 def _handed(part: Any, *pairs: tuple[Any, Any]) -> Any:

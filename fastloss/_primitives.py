@@ -67,7 +67,8 @@ def logsumexp(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | 
 
 def _transform(what: str, logits: Any, axis: Any, out: Any, n_threads: Any) -> np.ndarray:
     n_threads = _threads(n_threads)
-    result = _core.transform(what, logits, out, axis, n_threads) if type(axis) is int else None
+    legal = type(axis) is int and -64 <= axis < 64
+    result = _core.transform(what, logits, out, axis, n_threads) if legal else None
     if result is not None:
         return result
     x = _check.scores("logits", logits)
@@ -76,7 +77,7 @@ def _transform(what: str, logits: Any, axis: Any, out: Any, n_threads: Any) -> n
     if out is not None:
         rowwise = what == "logsumexp"
         goal = _check.output("out", out, shape if rowwise else x.shape, "the rows" if rowwise else "logits",
-                             {"logits": x})
+                             {"logits": x}, in_place=not rowwise)
     result = _core.transform(what, x, goal, axis, n_threads)
     return result if out is None else out
 
@@ -120,7 +121,7 @@ class GatherLogSoftmax:
     def __call__(self, logits: Any, index: Any, *, axis: int = -1, out: Any = None,
                  n_threads: int | None = None) -> np.ndarray:
         x, i, axis, inputs = self._operands(logits, index, axis)
-        goal = None if out is None else _check.output("out", out, i.shape, "index", inputs)
+        goal = None if out is None else _check.output("out", out, i.shape, "index", inputs, False)
         value = _core.gather(x, i, None, False, goal, None, axis, _threads(n_threads))
         return value if out is None else out
 

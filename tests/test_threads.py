@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,6 +161,44 @@ def test_forks_while_two_threads_compute():
         assert not wrong
     """),
     )
+
+
+GOMP = """
+import ctypes
+
+def raw_region():
+    "A parallel region of four that is not ours, in the OpenMP runtime that we use."
+    import fastloss
+    path = next(line.split()[-1] for line in open("/proc/self/maps") if "/libgomp.so" in line)
+    count, lock = [0], threading.Lock()
+    def body(_):
+        with lock:
+            count[0] += 1
+    ctypes.CDLL(path).GOMP_parallel(ctypes.CFUNCTYPE(None, ctypes.c_void_p)(body), None, 4, 0)
+    return count[0]
+"""
+
+
+if LINUX and "/libgomp.so" in Path("/proc/self/maps").read_text():  # GCC's runtime; it is the one that hangs
+
+    @pytest.mark.parametrize("parent", ["work()", "raw_region()", "work(); raw_region()"])
+    @pytest.mark.parametrize(
+        "child", ["raw_region() == 4", "work() == want()", "work() == want() and raw_region() == 4"]
+    )
+    def test_a_child_may_run_a_region_of_its_own_or_ours(parent, child):
+        """Before a fork the pool is given back; in the child we keep out of it all the same."""
+        run(
+            "-c",
+            COMMON
+            + GOMP
+            + f"""
+def want():
+    return work(1)
+{parent}
+in_fork(lambda: {child})
+assert work() == want() and raw_region() == 4
+""",
+        )
 
 
 # --- P2 ------------------------------------------------------------------------------------------------

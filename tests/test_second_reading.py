@@ -1,0 +1,84 @@
+"""Misuse that a second reading found, each refused by name or right."""
+
+import numpy as np
+import pytest
+
+import fastloss as fl
+
+X, Y = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]), np.array([0, 1])
+
+
+class Copies:
+    """Gives NumPy a copy of its data each time, so nothing written to it is kept."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.zeros(X.shape)
+
+
+def test_an_out_that_would_lose_the_result_is_refused():
+    with pytest.raises(TypeError, match="out is a Copies"):
+        fl.cross_entropy.grad(X, Y, out=Copies())
+
+
+@pytest.mark.parametrize("strides", [(8, 8), (16, 8), (0, 8), (-8, 8)])
+def test_an_out_that_overlaps_itself_is_refused(strides):
+    memory = np.full(64, 7.0)
+    out = np.lib.stride_tricks.as_strided(memory[16:], X.shape, strides)
+    with pytest.raises(ValueError, match="out has strides"):
+        fl.cross_entropy.grad(X, Y, out=out)
+    assert (memory == 7).all()
+
+
+def test_values_do_not_go_over_the_index():
+    index = np.array([0, 1])
+    with pytest.raises(ValueError, match="out overlaps index"):
+        fl.gather_log_softmax(X, index, out=index.view("f8"))
+
+
+def test_hvp_takes_names_and_wants_a_vector():
+    v = np.arange(6.0).reshape(X.shape)
+    assert np.array_equal(fl.cross_entropy.hvp(logits=X, target=Y, vector=v), fl.cross_entropy.hvp(X, Y, v))
+    assert np.array_equal(fl.cross_entropy.hvp(X, target=Y, vector=v), fl.cross_entropy.hvp(X, Y, v))
+    for call in (lambda: fl.cross_entropy.hvp(X, Y, None), lambda: fl.cross_entropy.hvp()):
+        with pytest.raises(TypeError, match="vector"):
+            call()
+
+
+@pytest.mark.parametrize("axis", [2**40, -(2**40), 2**70])
+def test_an_axis_beyond_any_integer_is_named(axis):
+    for f in (lambda: fl.cross_entropy(X, Y, axis=axis), lambda: fl.softmax(X, axis=axis),
+              lambda: fl.cross_entropy.rows(X, Y, axis=axis)):
+        with pytest.raises(ValueError, match="axis = "):
+            f()
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u8", "i2", "?"])
+def test_intercept_of_any_integer_labels(dtype):
+    priors = fl.cross_entropy.intercept(np.array([0, 1, 1, 1], dtype))
+    assert np.allclose(np.exp(priors), [0.25, 0.75])
+
+
+def test_intercept_says_what_is_wrong():
+    with pytest.raises(ValueError, match=r"class_weight has 2 entries, 3 classes"):
+        fl.cross_entropy.intercept([0, 1], n_classes=3, class_weight=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"target\[0, 1\] = -1.0 is negative"):
+        fl.cross_entropy.intercept([[1.0, -1.0]])
+    with pytest.warns(RuntimeWarning, match="mean of nothing"):
+        assert np.isnan(fl.cross_entropy.intercept(np.array([-100]), n_classes=2)).all()
+
+
+def test_intercept_and_inverse_link_are_inverse():
+    p = fl.cross_entropy.inverse_link(fl.cross_entropy.intercept([0, 1, 1], logit_scale=3.0), logit_scale=3.0)
+    assert np.allclose(p, [1 / 3, 2 / 3], rtol=1e-14)
+
+
+@pytest.mark.parametrize("weight", [[1.0, 1e39, 1.0], [1e-50] * 3])
+def test_class_weights_that_float32_cannot_hold(weight):
+    with pytest.raises(ValueError, match="class_weight must be normal"):
+        fl.cross_entropy(X.astype("f4"), Y, class_weight=weight)
+    assert np.isfinite(fl.cross_entropy(X, Y, class_weight=weight))
+
+
+def test_many_threads_asked_for_are_not_too_many():
+    x = np.broadcast_to(np.float32(1), (600, 16384))
+    assert fl.mse(x, x, n_threads=10**6) == 0
