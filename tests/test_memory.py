@@ -85,4 +85,5 @@ if sys.platform == "linux":  # mprotect with these numbers
         assert done.returncode == 0 and "survived" in done.stdout, done.stderr[-2000:]
 
     def test_the_fence_works():
-        assert run("float32", "touch the fence").returncode < 0
+        done = run("float32", "touch the fence")
+    assert done.returncode < 0 or "AddressSanitizer: SEGV" in done.stderr  # which ends the process by itself
