@@ -165,8 +165,14 @@ def openmp_threads():
     return 1 if fl_process_forked() or fl_openmp_in_parallel() else fl_openmp_max_threads()
 
 
+# Tasks that make another thread worth waking: 65,536 elements, some 15 us of work for one core.
+cdef ptrdiff_t GRAIN = 4
+
+
 cdef int _threads(ptrdiff_t tasks, n_threads, int in_flight) except -1:
     if tasks <= 1 or (n_threads is not None and n_threads <= 1):
+        return 1
+    if n_threads is None and tasks < 2 * GRAIN:
         return 1
     cdef int most = openmp_threads()
     if n_threads is not None:
@@ -178,7 +184,7 @@ cdef int _threads(ptrdiff_t tasks, n_threads, int in_flight) except -1:
     if most > 1:
         from fastloss import _threads as budget
         most = max(1, min(most, budget.available()) // in_flight)
-    return <int>min(most, tasks)
+    return <int>min(most, tasks // GRAIN)
 
 
 cdef void _run_tasks(const fl_call *call, double *partial, ptrdiff_t tasks, int threads) noexcept nogil:
@@ -583,7 +589,7 @@ cdef enum:
 VALUE, GRAD, HESS, HVP = _VALUE, _GRAD, _HESS, _HVP
 MEAN, SUM, NONE = _MEAN, _SUM, _NONE
 
-# Elements a task holds: some 10 us of work for one core, enough to wake another for.
+# Elements a task holds: few enough to share out evenly.
 cdef ptrdiff_t TASK = 16384
 # Results larger than the last-level cache of the machines measured go past it.
 cdef ptrdiff_t STREAM_BYTES = 32 << 20
