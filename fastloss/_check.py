@@ -34,7 +34,9 @@ def normalizer(value: Any, reduction: str) -> float:
     return positive("normalizer", value)
 
 
-def n_threads(value: Any) -> int:
+def n_threads(value: Any) -> int | None:
+    if value is None:
+        return None
     if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < 1:
         raise ValueError(f"n_threads = {value!r} must be None or an integer >= 1")
     return min(operator.index(value), 1 << 20)
@@ -197,6 +199,15 @@ def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: st
                          f"{logits.shape}: soft targets must have exactly that shape, labels must be "
                          f"integers of shape {shape}")
     return array
+
+
+def spread_weights(value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """sample_weight, or ones, checked and repeated over the trailing axes."""
+    if value is None:
+        return np.ones(shape)
+    w = np.asarray(weights(value, shape), np.float64)
+    weight_values(w)
+    return np.broadcast_to(w.reshape(w.shape + (1,) * (len(shape) - w.ndim)), shape)
 
 
 def row_shape(logits: np.ndarray, axis: int) -> tuple[int, ...]:

@@ -37,10 +37,8 @@ class CrossEntropy(SoftmaxLoss):
         (array([ True, False]), array([0.3653, 0.6931]))
         """
         p = self._parameters(None, None, **parameters) if parameters else self._default
-        if n_threads is not None:
-            n_threads = _check.n_threads(n_threads)
-        legal = type(axis) is int and -64 <= axis < 64
-        result = _core.facts(logits, target, p, axis, n_threads) if legal else None
+        n_threads = _check.n_threads(n_threads)
+        result = _core.facts(logits, target, p, axis, n_threads)
         if result is None:
             x, t, *_, axis = _check.prepare(self._names, True, True, logits, target, p, None, None, None,
                                             None, axis)
@@ -63,14 +61,14 @@ def _log_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None
         for at in np.argwhere(keep & ((t < 0) | (t >= n_classes)))[:1]:
             where = ", ".join(map(str, at))
             raise ValueError(f"target[{where}] = {t[tuple(at)]} is out of range for {n_classes} classes")
-        s = _row_weights(sample_weight, t.shape)[keep]
+        s = _check.spread_weights(sample_weight, t.shape)[keep]
         mass = np.bincount(t[keep].astype(np.int64), weights=s, minlength=n_classes)
     else:
         n_classes = t.shape[-1]
         for at in np.argwhere(t < 0)[:1]:
             where = ", ".join(map(str, at))
             raise ValueError(f"target[{where}] = {t[tuple(at)]} is negative: soft targets must be >= 0")
-        s = _row_weights(sample_weight, t.shape[:-1])
+        s = _check.spread_weights(sample_weight, t.shape[:-1])
         mass = (s[..., None] * t.astype(np.float64)).reshape(-1, n_classes).sum(0)
     if weight is not None and len(weight) != n_classes:
         raise ValueError(f"class_weight has {len(weight)} entries, {n_classes} classes: one each is needed")
@@ -92,14 +90,6 @@ def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,
         cap = _check.positive("softcap", softcap)
         u = cap * np.tanh(u / cap)
     return softmax(u, axis=axis)
-
-
-def _row_weights(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
-    if sample_weight is None:
-        return np.ones(shape)
-    w = np.asarray(_check.weights(sample_weight, shape), np.float64)
-    _check.weight_values(w)
-    return np.broadcast_to(w.reshape(w.shape + (1,) * (len(shape) - w.ndim)), shape)
 
 
 def _cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_smoothing: float = 0.0,

@@ -349,6 +349,8 @@ cdef class Call:
         self.c.table = table64 if op.type == FL_F64 else table32
         self.c.classes = self.c.rows = 1
         if rowwise:
+            if type(axis) is not int or not -FL_MAXDIM <= axis < FL_MAXDIM:
+                return 0
             at = axis
             if at < -b.ndim or at >= b.ndim:
                 return 0
@@ -628,6 +630,17 @@ cdef int _prepare(Call call) except -1:
     return 0
 
 
+cdef int _examine(Call call, Parameters p, n_threads, fl_scan *found, pred, name, target, weight) except -1:
+    """Scans the data, and raises what is wrong with it. Without `weight` any weights may pass."""
+    call.scan(p, n_threads, found)
+    if weight is None:
+        found.bad_weight = -1
+    if found.bad_label >= 0 or found.bad_weight >= 0 or found.bad_target >= 0:
+        from fastloss import _check
+        _check.bad_data(pred, target, weight, call.row_axis, found.bad_label, found.bad_weight, found.bad_target, name)
+    return 0
+
+
 def run(int kernel, pred, target, Parameters p, int want, int reduction, weight, normalizer, out, hess_out,
         vector, axis, n_threads):
     """Value and derivatives as asked for, or None if the arguments are not legal as they are."""
@@ -661,10 +674,7 @@ def run(int kernel, pred, target, Parameters p, int want, int reduction, weight,
 
     norm = <double>c.rows
     if rowwise or weight is not None:
-        call.scan(p, n_threads, &found)
-        if found.bad_label >= 0 or found.bad_weight >= 0 or found.bad_target >= 0:
-            from fastloss import _check
-            _check.bad_data(pred, target, weight, call.row_axis, found.bad_label, found.bad_weight, found.bad_target)
+        _examine(call, p, n_threads, &found, pred, "target", target, weight)
         if weight is not None or (p.class_weight is not None and c.op[FL_LABEL].data != NULL):
             norm = found.weight
         else:
@@ -708,10 +718,7 @@ def facts(pred, target, Parameters p, axis, n_threads):
     call.leading(FL_ENTROPY, entropy, True, True)
     call.leading(FL_CORRECT, correct, True, True)
     _prepare(call)
-    call.scan(p, n_threads, &found)
-    if found.bad_label >= 0 or found.bad_target >= 0:
-        from fastloss import _check
-        _check.bad_data(pred, target, None, call.row_axis, found.bad_label, -1, found.bad_target)
+    _examine(call, p, n_threads, &found, pred, "target", target, None)
     call.execute(n_threads)
     return loss, logsumexp, entropy, correct
 
@@ -759,10 +766,7 @@ def gather(logits, index, weight, int want_grad, value, out, axis, n_threads):
         if not call.full(FL_GRAD, out, True) or not call.stands_alone(FL_GRAD):
             return None
     _prepare(call)
-    call.scan(p, n_threads, &found)
-    if found.bad_label >= 0:
-        from fastloss import _check
-        _check.bad_data(logits, index, None, call.row_axis, found.bad_label, -1, -1, name="index")
+    _examine(call, p, n_threads, &found, logits, "index", index, None)  # its weights may be negative
     call.execute(n_threads)
     np.negative(value, out=value)
     return (value, out) if want_grad else value

@@ -103,11 +103,10 @@ class Loss:
             normalizer = _check.normalizer(normalizer, reduction)
         if n_threads is not None:
             n_threads = _check.n_threads(n_threads)
-        if type(axis) is int and -64 <= axis < 64:  # else _check says so
-            result = _core.run(self._kernel, pred, target, p, want, how, weight, normalizer, out, hess_out,
-                               vector, axis, n_threads)
-            if result is not None:
-                return result
+        result = _core.run(self._kernel, pred, target, p, want, how, weight, normalizer, out, hess_out,
+                           vector, axis, n_threads)
+        if result is not None:
+            return result
         x, t, w, o, h, v, axis = _check.prepare(self._names, self._rowwise, self._soft, pred, target, p,
                                                 weight, out, hess_out, vector, axis)
         result = _core.run(self._kernel, x, t, p, want, how, w, normalizer, o, h, v, axis, n_threads)
@@ -207,9 +206,7 @@ def weighted_mean(target: Any, sample_weight: Any = None) -> float:
     y = np.asarray(_check.as_array("target", target), np.float64)
     if sample_weight is None:
         return float(y.mean()) if y.size else _check.mean_of_nothing()
-    w = np.asarray(_check.weights(sample_weight, y.shape), np.float64)
-    w = np.broadcast_to(w.reshape(w.shape + (1,) * (y.ndim - w.ndim)), y.shape)
-    _check.weight_values(w)
+    w = _check.spread_weights(sample_weight, y.shape)
     return float((w[w != 0] * y[w != 0]).sum() / w.sum()) if w.any() else _check.mean_of_nothing()
 
 

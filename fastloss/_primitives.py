@@ -66,9 +66,8 @@ def logsumexp(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | 
 
 
 def _transform(what: str, logits: Any, axis: Any, out: Any, n_threads: Any) -> np.ndarray:
-    n_threads = _threads(n_threads)
-    legal = type(axis) is int and -64 <= axis < 64
-    result = _core.transform(what, logits, out, axis, n_threads) if legal else None
+    n_threads = _check.n_threads(n_threads)
+    result = _core.transform(what, logits, out, axis, n_threads)
     if result is not None:
         return result
     x = _check.scores("logits", logits)
@@ -80,10 +79,6 @@ def _transform(what: str, logits: Any, axis: Any, out: Any, n_threads: Any) -> n
                              {"logits": x}, in_place=not rowwise)
     result = _core.transform(what, x, goal, axis, n_threads)
     return result if out is None else out
-
-
-def _threads(n_threads: Any) -> int | None:
-    return None if n_threads is None else _check.n_threads(n_threads)
 
 
 class GatherLogSoftmax:
@@ -122,7 +117,7 @@ class GatherLogSoftmax:
                  n_threads: int | None = None) -> np.ndarray:
         x, i, axis, inputs = self._operands(logits, index, axis)
         goal = None if out is None else _check.output("out", out, i.shape, "index", inputs, False)
-        value = _core.gather(x, i, None, False, goal, None, axis, _threads(n_threads))
+        value = _core.gather(x, i, None, False, goal, None, axis, _check.n_threads(n_threads))
         return value if out is None else out
 
     def value_and_grad(self, logits: Any, index: Any, weight: Any = None, *, out: Any = None, axis: int = -1,
@@ -143,7 +138,7 @@ class GatherLogSoftmax:
             weight = inputs["weight"] = _check.weights(weight, i.shape, "weight")
             _check.finite("weight", weight)
         goal = None if out is None else _check.output("out", out, x.shape, "logits", inputs)
-        value, grad = _core.gather(x, i, weight, True, None, goal, axis, _threads(n_threads))
+        value, grad = _core.gather(x, i, weight, True, None, goal, axis, _check.n_threads(n_threads))
         return value, grad if out is None else out
 
     @staticmethod
