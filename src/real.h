@@ -61,8 +61,6 @@ INLINE T from_bits(Tint i) {
 /* NaN order: a NaN in `x` is passed over, one in `best` stays. Kernels find NaN in the sums instead. */
 INLINE T max_(T x, T best) { return x > best ? x : best; }
 
-INLINE T abs_(T x) { return x < 0 ? -x : x + (T)0; }
-
 /* x where c holds, else 0. In a variable of its own: written as `sum += c ? x : 0`, gcc makes a branch. */
 INLINE T where_(int c, T x) {
     T y = c ? x : 0;

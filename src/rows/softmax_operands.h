@@ -12,7 +12,7 @@ static void cap(const fl_softmax *p, const T *x, ptrdiff_t n, T *u, T *slope, T 
         T y = scale * x[i] / cap; /* a rounded quotient as the factor would err by |y| eps more */
         u[i] = cap * tanh_(y);
         if (slope) {
-            T e = exp_nonpositive(-2 * abs_(y)), one = 1 + e;
+            T e = exp_nonpositive(-2 * magnitude(y)), one = 1 + e;
             slope[i] = scale * 4 * e / (one * one);
             bend[i] = -2 * slope[i] * tanh_(y) * scale / cap;
         }
