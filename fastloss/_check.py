@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -61,6 +61,8 @@ def number(name: str, value: Any) -> float:
         result = float(value)
     except OverflowError:
         result = math.inf
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} = {value!r} must be a number") from None
     if not math.isfinite(result):
         raise ValueError(f"{name} = {value!r} must be finite")
     return result
@@ -87,6 +89,71 @@ def fraction(name: str, value: Any) -> float:
     return result
 
 
+def inside(name: str, value: Any, low: int = 0, high: int = 1) -> float:
+    result = number(name, value)
+    if not low < result < high:
+        raise ValueError(f"{name} = {value!r} must lie in ({low}, {high})")
+    return result
+
+
+def number_or_array(name: str, value: Any,
+                    check: Callable[[str, Any], float]) -> tuple[float, np.ndarray | None]:
+    """One number and None, or 0 and one number an element; `check` must be that of an interval."""
+    if isinstance(value, (int, float)):
+        return check(name, value), None
+    array = as_array(name, value)
+    if array.ndim == 0:
+        return check(name, value), None
+    if not _core.is_supported(array.dtype):
+        raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}, integer or bool")
+    array = array.astype(np.float64, copy=False)
+    try:
+        for extreme in (array.min(), array.max()) if array.size else ():
+            check(name, extreme)
+    except ValueError:
+        for at in np.ndindex(array.shape):
+            check(f"{name}{_subscript(at)}", array[at].item())
+    return 0.0, array
+
+
+def clip(name: str, value: Any) -> Any:
+    """How far from 0 and 1 probabilities are kept: a number, or the epsilon of their dtype."""
+    if isinstance(value, str) and value == "dtype":
+        return value
+    result = math.inf if isinstance(value, str) else number(name, value)
+    if not 0 <= result < 0.5:
+        raise ValueError(f'{name} = {value!r} must be "dtype" or lie in [0, 0.5)')
+    return result
+
+
+def one_of(name: str, value: Any, choices: dict[str, Any]) -> Any:
+    """What the word that was chosen stands for."""
+    if not isinstance(value, str) or value not in choices:
+        words = " or ".join(f'"{word}"' for word in choices)
+        raise ValueError(f"{name} = {value!r} is unknown: it must be {words}")
+    return choices[value]
+
+
+def flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} = {value!r} must be True or False")
+    return bool(value)
+
+
+def at_least(name: str, value: Any, low: int) -> float:
+    result = number(name, value)
+    if result < low:
+        raise ValueError(f"{name} = {value!r} must be >= {low}")
+    return result
+
+
+def within(name: str, value: Any, low: float, high: float) -> float:
+    result = number(name, value)
+    if not low <= result <= high:
+        raise ValueError(f"{name} = {value!r} must lie in [{low}, {high}]")
+    return result
+
+
 def integer_or_none(name: str, value: Any) -> int | None:
     if value is None:
         return None
@@ -96,6 +163,30 @@ def integer_or_none(name: str, value: Any) -> int | None:
     if not -(1 << 63) <= result < 1 << 63:
         raise ValueError(f"{name} = {value!r} must fit 64 bits")
     return result
+
+
+def integer_within(name: str, value: Any, low: int, high: int) -> int:
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} = {value!r} must be an integer")
+    result = operator.index(value)
+    if not low <= result <= high:
+        raise ValueError(f"{name} = {value!r} must be an integer from {low} to {high}")
+    return result
+
+
+def counts(name: str, value: Any) -> tuple[bool, list[int]]:
+    """Whether several were given, and the integers, each >= 1."""
+    several = np.ndim(value) > 0
+    given = list(value) if several and np.ndim(value) == 1 else [value]
+    if not given:
+        raise ValueError(f"{name} is empty: it must be an integer >= 1 or a sequence of them")
+    for i, each in enumerate(given):
+        which = f"{name}[{i}]" if several else name
+        if isinstance(each, (bool, np.bool_)) or not hasattr(each, "__index__") or np.ndim(each) > 0:
+            raise TypeError(f"{which} = {each!r} must be an integer")
+        if operator.index(each) < 1:
+            raise ValueError(f"{which} = {each!r} must be >= 1")
+    return several, [operator.index(each) for each in given]
 
 
 def class_weight(value: Any) -> np.ndarray | None:
@@ -173,13 +264,17 @@ def elements(name: str, value: Any, pred: np.ndarray, pred_name: str) -> np.ndar
     return array
 
 
-def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: str, soft: bool) -> np.ndarray:
-    """Integer labels of the rows, or soft targets of the shape of the logits."""
+def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: str, targets: int) -> np.ndarray:
+    """Integer labels of the rows, or soft targets of the shape of the logits, as `targets` allows."""
+    soft = targets & _core.SOFT
     array = as_array(name, value)
     shape = row_shape(logits, axis)
     if array.size == 0 and array.shape == shape and not isinstance(value, np.ndarray):
         array = array.astype(np.int64)  # NumPy makes an empty list float64
     if array.dtype.kind in "iub":
+        if not targets & _core.LABELS:
+            raise TypeError(f"{name} has dtype {array.dtype}: it must hold soft targets as {FLOATS}, of the shape of "
+                            f"{logits_name}")
         if array.ndim == 0 and shape:
             raise ValueError(f"{name} is a scalar, {logits_name} has shape {logits.shape}: it needs one "
                              f"label a row, shape {shape}; np.broadcast_to({name}, {shape}) repeats it "
@@ -198,6 +293,23 @@ def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: st
         raise ValueError(f"{name} has dtype {array.dtype} and shape {array.shape}, {logits_name} has shape "
                          f"{logits.shape}: soft targets must have exactly that shape, labels must be "
                          f"integers of shape {shape}")
+    return array
+
+
+def labels_alone(name: str, value: Any) -> np.ndarray:
+    """Integer labels, where there are no scores to hold them against."""
+    array = as_array(name, value)
+    if array.dtype.kind not in "iub" and array.size:
+        raise TypeError(f"{name} has dtype {array.dtype}: it must hold integer labels")
+    return array
+
+
+def soft_alone(name: str, value: Any) -> np.ndarray:
+    """Soft targets, where there are no scores to hold them against."""
+    array = as_array(name, value)
+    if not _is_float(array.dtype) or array.ndim == 0:
+        raise TypeError(f"{name} has dtype {array.dtype} and shape {array.shape}: it must hold soft targets "
+                        f"as {FLOATS}, of shape (..., C)")
     return array
 
 
@@ -267,16 +379,16 @@ def _same_place(a: np.ndarray, b: np.ndarray) -> bool:
     return (a.ctypes.data, a.shape, a.strides, a.itemsize) == (b.ctypes.data, b.shape, b.strides, b.itemsize)
 
 
-def prepare(names: tuple[str, str], rowwise: bool, soft: bool, pred: Any, target: Any,
-            parameters: _core.Parameters, weight: Any, out: Any, hess_out: Any, vector: Any,
-            axis_: Any) -> tuple[Any, ...]:
+def prepare(names: tuple[str, ...], targets: int, pred: Any, target: Any, parameters: _core.Parameters,
+            weight: Any, out: Any, other_out: Any, other: str, third: Any, axis_: Any) -> tuple[Any, ...]:
     """All operands of a call, converted, or the error that says why not."""
-    name, target_name = names
+    name, target_name = names[:2]
     x = scores(name, pred)
     shape = x.shape
-    if rowwise:
+    if targets:
         axis_, shape = class_axis(name, x, axis_)
-        t = labels(target_name, target, x, axis_, name, soft)
+    if targets & (_core.LABELS | _core.SOFT):
+        t = labels(target_name, target, x, axis_, name, targets)
         n = parameters.class_weight
         if n is not None and n.shape[0] != x.shape[axis_]:
             raise ValueError(f"class_weight has {n.shape[0]} entries, {name} has {x.shape[axis_]} classes: "
@@ -284,19 +396,43 @@ def prepare(names: tuple[str, str], rowwise: bool, soft: bool, pred: Any, target
     else:
         t = elements(target_name, target, x, name)
     if x.dtype != np.float64 and not parameters.fits_float32():
-        raise ValueError("logit_scale, softcap and positive class_weight must be normal numbers in float32, "
-                         f"the arithmetic of {x.dtype} {name}")
+        raise ValueError("the loss's own numbers (but 0), logit_scale, softcap and positive class_weight must be normal "
+                         f"numbers in float32, the arithmetic of {x.dtype} {name}")
     inputs = {name: x, target_name: t}
+    array = parameters.array
+    if array is not None and parameters.array_name is not None:
+        if array.shape != x.shape and (not x.shape or array.shape != x.shape[-1:]):
+            raise ValueError(f"{parameters.array_name} has shape {array.shape}, {name} has shape {x.shape}: it must "
+                             f"be a number, or one for each entry of the last axis, or of the shape of {name}")
+        inputs[parameters.array_name] = array
     if weight is not None:
         weight = inputs["sample_weight"] = weights(weight, shape)
-    if vector is not None:
-        vector = inputs["vector"] = elements("vector", vector, x, name)
+    if third is not None and len(names) > 2:
+        third = inputs[names[2]] = exact_rows(names[2], third, shape, name)
+    elif third is not None:
+        third = inputs["vector"] = elements("vector", third, x, name)
     if out is not None:
         out = output("out", out, x.shape, name, inputs)
         inputs["out"] = out
-    if hess_out is not None:
-        hess_out = output("hess_out", hess_out, x.shape, name, inputs)
-    return x, t, weight, out, hess_out, vector, axis_
+    if other_out is not None:
+        other_out = output(other, other_out, x.shape, name, inputs)
+    return x, t, weight, out, other_out, third, axis_
+
+
+def exact_rows(name: str, value: Any, shape: tuple[int, ...], like: str) -> np.ndarray:
+    """An operand of exactly one number a row."""
+    array = as_array(name, value)
+    if not _core.is_supported(array.dtype):
+        raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}, integer or bool")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}: it must have shape {shape}, one entry a row of {like}")
+    return array
+
+
+def pair(name: str, value: Any) -> tuple[Any, Any]:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"{name} must be a pair of arrays (or None), one for each gradient")
+    return value[0], value[1]
 
 
 def class_axis(name: str, logits: np.ndarray, axis_: Any) -> tuple[int, tuple[int, ...]]:
@@ -323,22 +459,42 @@ def weight_values(array: np.ndarray) -> None:
 # ---- what only the data can tell -----------------------------------------------------------------------
 
 
-def bad_data(pred: np.ndarray, target: np.ndarray, weight: np.ndarray | None, axis: int, label_row: int,
-             weight_row: int, target_row: int, name: str = "target") -> NoReturn:
+_RULES = {
+    _core.NON_NEGATIVE: "must be >= 0",
+    _core.UNIT: "must lie in [0, 1]",
+    _core.SIGNS: "must be -1 or 1",
+    _core.BITS: "must be 0 or 1",
+}
+_OTHER_LABELS = {_core.SIGNS: 'labels="01" takes 0 and 1', _core.BITS: 'labels="pm1" takes -1 and 1'}
+
+
+def bad_data(pred: np.ndarray, target: tuple[np.ndarray, np.ndarray | None], weight: np.ndarray | None,
+             array: np.ndarray | None, axis: int, label_row: int, weight_row: int, target_row: int, extra_row: int,
+             rule: int, array_rule: int, names: Sequence[str]) -> NoReturn:
     """A row that must not be: its position is counted over the rows in C order."""
+    t, third = target
     shape = row_shape(pred, axis) if axis >= 0 else pred.shape
     if label_row >= 0:
         at = _index(label_row, shape)
-        raise ValueError(f"{name}{_subscript(at)} = {target[at]} is out of range for {pred.shape[axis]} "
+        raise ValueError(f"{names[1]}{_subscript(at)} = {t[at]} is out of range for {pred.shape[axis]} "
                          "classes")
     if weight_row >= 0 and weight is not None:
         at = _index(weight_row, shape)[: weight.ndim]
         raise ValueError(f"sample_weight{_subscript(at)} = {weight[at]} must be finite and >= 0")
+    if target_row < 0:
+        at = _index(extra_row, shape)
+        extra, name = (third, names[2]) if array is None else (array, "var")
+        assert extra is not None
+        at = at[len(at) - extra.ndim:]
+        raise ValueError(f"{name}{_subscript(at)} = {extra[at]} {_RULES[array_rule]}")
     at = _index(target_row, shape)
-    row = np.moveaxis(target, axis, -1)[at]
+    if axis < 0:
+        hint = f": {_OTHER_LABELS[rule]}" if rule in _OTHER_LABELS else ""
+        raise ValueError(f"{names[1]}{_subscript(at)} = {t[at]} {_RULES[rule]}{hint}")
+    row = np.moveaxis(t, axis, -1)[at]
     c = int(np.flatnonzero(row < 0)[0])
     at = (*at[:axis], c, *at[axis:])
-    raise ValueError(f"{name}{_subscript(at)} = {row[c]} is negative: soft targets must be >= 0")
+    raise ValueError(f"{names[1]}{_subscript(at)} = {row[c]} is negative: soft targets must be >= 0")
 
 
 def _index(row: int, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,8 +8,9 @@ import numpy as np
 
 from fastloss import _check, _core
 from fastloss._core import Parameters
-from fastloss._loss import SoftmaxLoss
-from fastloss._primitives import softmax
+from fastloss._intercept import _class_sums, class_mass, exponential, identity, log_priors, simplex_minimiser
+from fastloss._loss import SoftmaxLoss, rowwise
+from fastloss._primitives import log_softmax, softmax
 
 
 class Rows(NamedTuple):
@@ -36,48 +37,82 @@ class CrossEntropy(SoftmaxLoss):
         >>> rows.correct, rows.entropy.round(4)
         (array([ True, False]), array([0.3653, 0.6931]))
         """
-        p = self._parameters(None, None, **parameters) if parameters else self._default
+        p = self._own(parameters) if parameters or self._default is None else self._default
         n_threads = _check.n_threads(n_threads)
         result = _core.facts(logits, target, p, axis, n_threads)
         if result is None:
-            x, t, *_, axis = _check.prepare(self._names, True, True, logits, target, p, None, None, None,
-                                            None, axis)
+            x, t, *_, axis = _check.prepare(self._names, self._targets, logits, target, p, None, None, None,
+                                            "", None, axis)
             result = _core.facts(x, t, p, axis, n_threads)
         return Rows(*result)
 
 
-def _log_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
-                class_weight: Any = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
-                logit_scale: float = 1.0) -> np.ndarray:
-    """log of the mean effective target, over logit_scale: the constant scores that minimise the mean."""
-    t = _check.as_array("target", target)
-    e, weight = _check.fraction("label_smoothing", label_smoothing), _check.class_weight(class_weight)
-    scale = _check.positive("logit_scale", logit_scale)
-    if t.dtype.kind in "iub" or t.size == 0:
-        keep = np.ones(t.shape, bool) if ignore_index is None else t != ignore_index
-        largest = int(t[keep].max()) if keep.any() else -1
-        if n_classes is None:
-            n_classes = largest + 1 if weight is None else len(weight)
-        for at in np.argwhere(keep & ((t < 0) | (t >= n_classes)))[:1]:
-            where = ", ".join(map(str, at))
-            raise ValueError(f"target[{where}] = {t[tuple(at)]} is out of range for {n_classes} classes")
-        s = _check.spread_weights(sample_weight, t.shape)[keep]
-        mass = np.bincount(t[keep].astype(np.int64), weights=s, minlength=n_classes)
-    else:
-        n_classes = t.shape[-1]
-        for at in np.argwhere(t < 0)[:1]:
-            where = ", ".join(map(str, at))
-            raise ValueError(f"target[{where}] = {t[tuple(at)]} is negative: soft targets must be >= 0")
-        s = _check.spread_weights(sample_weight, t.shape[:-1])
-        mass = (s[..., None] * t.astype(np.float64)).reshape(-1, n_classes).sum(0)
-    if weight is not None and len(weight) != n_classes:
-        raise ValueError(f"class_weight has {len(weight)} entries, {n_classes} classes: one each is needed")
-    w = np.ones(n_classes) if weight is None else weight
-    q = w * ((1 - e) * mass + e / max(n_classes, 1) * s.sum())
-    if not q.sum() > 0:
-        return np.full(n_classes, _check.mean_of_nothing())
+def _log_shares(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
+                class_weight: Any = None, ignore_index: int | None = -100) -> np.ndarray:
+    """log of the mean effective target."""
+    return log_priors(target, sample_weight, n_classes=n_classes, class_weight=class_weight,
+                      ignore_index=ignore_index)
+
+
+def _shares(target: Any, sample_weight: Any = None, *, n_classes: int | None = None, class_weight: Any = None,
+            ignore_index: int | None = -100) -> np.ndarray:
+    """The mean effective target, made to sum to 1."""
+    return class_mass(target, sample_weight, n_classes, class_weight, ignore_index)
+
+
+def _focal_minimiser(target: Any, sample_weight: Any = None, *, gamma: float = 2.0,
+                     n_classes: int | None = None, class_weight: Any = None,
+                     ignore_index: int | None = -100) -> np.ndarray:
+    g = _check.non_negative("gamma", gamma)
+
+    def slope(p: np.ndarray) -> np.ndarray:
+        return (1 - p) ** (g - 1) * (g * np.log(p) - (1 - p) / p)
+
+    return simplex_minimiser(slope, class_mass(target, sample_weight, n_classes, class_weight, ignore_index))
+
+
+def _poly_minimiser(target: Any, sample_weight: Any = None, *, epsilon: float = 1.0,
+                    n_classes: int | None = None, class_weight: Any = None,
+                    ignore_index: int | None = -100) -> np.ndarray:
+    e = _check.at_least("epsilon", epsilon, -1)
+    mass = class_mass(target, sample_weight, n_classes, class_weight, ignore_index)
+    return simplex_minimiser(lambda p: -1 / p - e, mass)
+
+
+def _generalized_minimiser(target: Any, sample_weight: Any = None, *, q: float = 0.7,
+                           n_classes: int | None = None, class_weight: Any = None,
+                           ignore_index: int | None = -100) -> np.ndarray:
+    """log p, p_c proportional to mass_c^(1 / (1 - q)); at q = 1 the first most frequent class has it all."""
+    power, y = _check.fraction("q", _check.positive("q", q)), _check.labels_alone("target", target)
+    mass = class_mass(y, sample_weight, n_classes, class_weight, ignore_index)
+    if np.isnan(mass).any():
+        return mass
     with np.errstate(divide="ignore"):
-        return np.log(q / q.sum()) / scale
+        if power == 1:
+            return np.log(np.arange(len(mass)) == mass.argmax())
+        return log_softmax(np.log(mass / mass.max()) / (1 - power))
+
+
+def _mean_target(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
+                 ignore_index: int | None = -100) -> np.ndarray:
+    """The mean target as it is: soft targets need not sum to 1."""
+    mass, total, _ = _class_sums(target, sample_weight, n_classes, None, ignore_index)
+    return mass / total if total > 0 else np.full(len(mass), _check.mean_of_nothing())
+
+
+def _brier_minimiser(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
+                     ignore_index: int | None = -100) -> np.ndarray:
+    """log of the point of the simplex that is nearest to the mean target.
+
+    Held, Wolfe and Crowder, Validation of subgradient optimization (1974).
+    """
+    t = _mean_target(target, sample_weight, n_classes=n_classes, ignore_index=ignore_index)
+    if abs(t.sum() - 1) > 1e-12:
+        falling = np.sort(t)[::-1]
+        levels = (np.cumsum(falling) - 1) / np.arange(1, len(t) + 1)
+        t = np.maximum(t - levels[np.count_nonzero(falling > levels) - 1], 0)
+    with np.errstate(divide="ignore"):
+        return np.log(t)
 
 
 def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,
@@ -92,9 +127,10 @@ def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,
     return softmax(u, axis=axis)
 
 
-def _cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_smoothing: float = 0.0,
-                   ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
-                   logit_scale: float = 1.0) -> Parameters:
+@rowwise(targets="both", hessian=True, kind=CrossEntropy, intercept=log_priors, inverse_link=_probabilities)
+def cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_smoothing: float = 0.0,
+                  ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
+                  logit_scale: float = 1.0) -> Parameters:
     """Softmax cross entropy of logits against integer labels or soft targets, fused.
 
     With u = logit_scale * logits (or softcap * tanh(logit_scale * logits / softcap)), L = logsumexp(u),
@@ -137,7 +173,7 @@ def _cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_
     smoothing: Szegedy et al., Rethinking the Inception architecture (2016); z-loss: de Brebisson and
     Vincent, The z-loss (2016).
 
-    >>> import numpy as np, fastloss as fl
+    >>> import math, numpy as np, fastloss as fl
     >>> logits = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 0.0]])
     >>> round(fl.cross_entropy(logits, np.array([0, 1])), 6)
     0.251264
@@ -146,6 +182,8 @@ def _cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_
     >>> grad.round(4)
     array([[-0.1674,  0.1224,  0.045 ],
            [ 0.0226, -0.0453,  0.0226]])
+    >>> round(value / math.log(2), 6)  # bits a row: of a language model, bits per token
+    0.362498
     """
     return Parameters(
         class_weight=_check.class_weight(class_weight),
@@ -157,6 +195,360 @@ def _cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_
     )
 
 
-_cross_entropy.__name__ = _cross_entropy.__qualname__ = "cross_entropy"
-cross_entropy = CrossEntropy(_cross_entropy, -1, soft=True, intercept=_log_priors,
-                             inverse_link=_probabilities)
+@rowwise(targets="both", hessian=False, intercept=_log_shares, inverse_link=exponential)
+def nll(log_probs: Any, target: Any, *, class_weight: Any = None,
+        ignore_index: int | None = -100) -> Parameters:
+    """Negative log-likelihood of log-probabilities: minus the entry of the true class.
+
+    With the effective target q (class_weight at the label, or class_weight times the soft target):
+
+        loss = -sum(q * log_probs)     gradient -q
+
+    `cross_entropy` of logits is faster than this of `log_softmax`, and keeps confident rows exact.
+
+    Parameters
+    ----------
+    log_probs : (..., C) float64, float32, float16 or bfloat16, any strides; taken as they are, not normalised
+    target : (...) integers or bool, the labels; or (..., C) floating, soft targets >= 0
+    class_weight : (C,) finite, >= 0; with labels "mean" divides by the sum of the weights of the labels
+    ignore_index : rows with this label have loss 0 and gradient 0; None switches it off
+    reduction, sample_weight, normalizer, n_threads, axis : as for every row loss; `sample_weight` has the
+        shape of the rows or of their leading axes
+
+    Returns
+    -------
+    float in nats, or with reduction="none" an array of the shape of the rows.
+
+    Raises
+    ------
+    ValueError
+        A label outside [0, C) that is not ignore_index, before anything is written; shapes that do not fit;
+        negative soft targets or weights.
+    TypeError
+        A dtype that is not read; a masked array.
+
+    Only the entries where q > 0 are looked at: a NaN there makes its row NaN, -inf makes its loss inf. The
+    mean of nothing is nan with a RuntimeWarning.
+
+    `intercept` gives the log of the mean target, the best constant among log-probabilities.
+
+    Fisher, On the mathematical foundations of theoretical statistics (1922).
+
+    >>> import numpy as np, fastloss as fl
+    >>> log_probs = np.log(np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]))
+    >>> value, grad = fl.nll.value_and_grad(log_probs, np.array([0, 1]))
+    >>> round(value, 6)
+    0.289909
+    >>> grad
+    array([[-0.5,  0. ,  0. ],
+           [ 0. , -0.5,  0. ]])
+    """
+    return Parameters(class_weight=_check.class_weight(class_weight),
+                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+
+
+@rowwise(targets="both", hessian=True, intercept=_shares, inverse_link=identity)
+def log_loss(probs: Any, target: Any, *, class_weight: Any = None, ignore_index: int | None = -100,
+             eps: float | str = "dtype") -> Parameters:
+    """Log loss of probabilities, clipped to [eps, 1 - eps] and never renormalised.
+
+    With the effective target q (class_weight at the label, or class_weight times the soft target) and
+    c = clip(probs, eps, 1 - eps):
+
+        loss = -sum(q log c)     gradient -q / c     diagonal Hessian q / c^2
+
+    The value is scikit-learn's. The gradient is taken at the clipped probability, not zeroed, so that a
+    probability of 0 can be learnt away from. `cross_entropy` of logits needs no clipping.
+
+    Parameters
+    ----------
+    probs : (..., C) float64, float32, float16 or bfloat16, any strides; rows should sum to 1
+    target : (...) integers or bool, the labels; or (..., C) floating, soft targets >= 0
+    class_weight : (C,) finite, >= 0; with labels "mean" divides by the sum of the weights of the labels
+    ignore_index : rows with this label have loss 0 and gradient 0; None switches it off
+    eps : "dtype", the epsilon of the dtype of `probs`; or a number in [0, 0.5), 0 for no clipping
+    reduction, sample_weight, normalizer, n_threads, axis : as for every row loss; `sample_weight` has the
+        shape of the rows or of their leading axes
+
+    Returns
+    -------
+    float in nats, or with reduction="none" an array of the shape of the rows.
+
+    Raises
+    ------
+    ValueError
+        A label outside [0, C) that is not ignore_index, before anything is written; shapes that do not fit;
+        negative soft targets or weights; a parameter outside its domain.
+    TypeError
+        A dtype that is not read; a masked array.
+
+    Only the entries where q > 0 are looked at: a NaN there makes its row NaN. The mean of nothing is nan
+    with a RuntimeWarning.
+
+    `intercept` gives the mean target, the best constant among probabilities.
+
+    Good, Rational decisions (1952).
+
+    >>> import numpy as np, fastloss as fl
+    >>> probs = np.array([[0.228, 0.619, 0.153]])
+    >>> round(fl.log_loss(probs, np.array([1])), 4)
+    0.4797
+    >>> value, grad = fl.log_loss.value_and_grad(probs, np.array([1]))
+    >>> grad.round(4)
+    array([[ 0.    , -1.6155,  0.    ]])
+    """
+    return Parameters(clip=_check.clip("eps", eps), class_weight=_check.class_weight(class_weight),
+                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+
+
+@rowwise(targets="both", hessian=True, intercept=_focal_minimiser, inverse_link=softmax)
+def focal(logits: Any, target: Any, *, gamma: float = 2.0, class_weight: Any = None,
+          ignore_index: int | None = -100) -> Parameters:
+    """Focal loss of logits: cross entropy that counts well classified rows less.
+
+    With p = softmax(logits) and the effective target q (class_weight at the label, or class_weight times the
+    soft target):
+
+        loss = sum(q (1 - p)^gamma (-log p))
+
+        a_c = q_c (1 - p_c)^(gamma - 1) (gamma p_c log p_c - (1 - p_c))        A = sum(a)
+        b_c = p_c da_c/dp_c                                                   B = sum(b)
+        gradient a_j - p_j A     diagonal Hessian b_j (1 - 2 p_j) - p_j (1 - p_j) A + p_j^2 B
+
+    gamma = 0 is cross entropy. The diagonal of the Hessian may be negative.
+
+    Parameters
+    ----------
+    logits : (..., C) float64, float32, float16 or bfloat16, any strides; the class axis is `axis`
+    target : (...) integers or bool, the labels; or (..., C) floating, soft targets >= 0
+    gamma : >= 0, how much less
+    class_weight : (C,) finite, >= 0 (the paper's alpha); with labels "mean" divides by the sum of the weights
+        of the labels
+    ignore_index : rows with this label have loss 0 and gradient 0; None switches it off
+    reduction, sample_weight, normalizer, n_threads, axis : as for every row loss; `sample_weight` has the
+        shape of the rows or of their leading axes
+
+    Returns
+    -------
+    float in nats, or with reduction="none" an array of the shape of the rows.
+
+    Raises
+    ------
+    ValueError
+        A label outside [0, C) that is not ignore_index, before anything is written; shapes that do not fit;
+        negative soft targets or weights; a parameter outside its domain.
+    TypeError
+        A dtype that is not read; a masked array.
+
+    NaN or +inf in a row makes that row NaN and no other. A logit of -inf where the target is 0 contributes
+    nothing. The mean of nothing is nan with a RuntimeWarning.
+
+    Lin et al., Focal loss for dense object detection (2017).
+
+    >>> import numpy as np, fastloss as fl
+    >>> logits = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 0.0]])
+    >>> value, grad = fl.focal.value_and_grad(logits, np.array([0, 1]))
+    >>> round(value, 6)
+    0.023228
+    >>> grad.round(4)
+    array([[-0.0491,  0.0359,  0.0132],
+           [ 0.0005, -0.0011,  0.0005]])
+    """
+    return Parameters(values=(_check.non_negative("gamma", gamma),),
+                      class_weight=_check.class_weight(class_weight),
+                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+
+
+@rowwise(targets="both", hessian=False, intercept=_poly_minimiser, inverse_link=softmax)
+def poly_cross_entropy(logits: Any, target: Any, *, epsilon: float = 1.0, class_weight: Any = None,
+                       ignore_index: int | None = -100) -> Parameters:
+    """Poly-1 cross entropy of logits: cross entropy with another first coefficient of its series in 1 - p.
+
+    With p = softmax(logits) and the effective target q of mass Q (class_weight at the label, or class_weight
+    times the soft target t):
+
+        loss = sum(q (epsilon (1 - p) - log p))     gradient Q p_j - q_j - epsilon p_j (q_j - sum(q p))
+
+    epsilon = 0 is cross entropy, -1 takes the first term of the series away.
+
+    Parameters
+    ----------
+    logits : (..., C) float64, float32, float16 or bfloat16, any strides; the class axis is `axis`
+    target : (...) integers or bool, the labels; or (..., C) floating, soft targets >= 0
+    epsilon : >= -1
+    class_weight : (C,) finite, >= 0; with labels "mean" divides by the sum of the weights of the labels
+    ignore_index : rows with this label have loss 0 and gradient 0; None switches it off
+    reduction, sample_weight, normalizer, n_threads, axis : as for every row loss; `sample_weight` has the
+        shape of the rows or of their leading axes
+
+    Returns
+    -------
+    float, or with reduction="none" an array of the shape of the rows.
+
+    Raises
+    ------
+    ValueError
+        A label outside [0, C) that is not ignore_index, before anything is written; shapes that do not fit;
+        negative soft targets or weights; a parameter outside its domain.
+    TypeError
+        A dtype that is not read; a masked array.
+
+    NaN or +inf in a row makes that row NaN and no other. A logit of -inf where the target is 0 contributes
+    nothing. The mean of nothing is nan with a RuntimeWarning.
+
+    Leng et al., PolyLoss: a polynomial expansion perspective of classification loss functions (2022).
+
+    >>> import numpy as np, fastloss as fl
+    >>> logits = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 0.0]])
+    >>> value, grad = fl.poly_cross_entropy.value_and_grad(logits, np.array([0, 1]))
+    >>> round(value, 6)
+    0.463922
+    >>> grad.round(4)
+    array([[-0.2787,  0.2038,  0.075 ],
+           [ 0.0432, -0.0865,  0.0432]])
+    """
+    return Parameters(values=(_check.at_least("epsilon", epsilon, -1),),
+                      class_weight=_check.class_weight(class_weight),
+                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+
+
+@rowwise(targets="labels", hessian=False, intercept=_generalized_minimiser, inverse_link=softmax)
+def generalized_cross_entropy(logits: Any, target: Any, *, q: float = 0.7, class_weight: Any = None,
+                              ignore_index: int | None = -100) -> Parameters:
+    """Generalised cross entropy of logits, (1 - p_y^q) / q: robust to wrong labels, since it is bounded.
+
+    With p = softmax(logits), y the label and w_y its class weight:
+
+        loss = w_y (1 - p_y^q) / q     gradient w_y p_y^q (p_j - [j = y])
+
+    q = 1 is 1 - p_y, half the absolute error of the probabilities; towards 0 it becomes cross entropy.
+
+    Parameters
+    ----------
+    logits : (..., C) float64, float32, float16 or bfloat16, any strides; the class axis is `axis`
+    target : (...) integers or bool, the labels
+    q : in (0, 1]
+    class_weight : (C,) finite, >= 0; "mean" divides by the sum of the weights of the labels
+    ignore_index : rows with this label have loss 0 and gradient 0; None switches it off
+    reduction, sample_weight, normalizer, n_threads, axis : as for every row loss; `sample_weight` has the
+        shape of the rows or of their leading axes
+
+    Returns
+    -------
+    float, or with reduction="none" an array of the shape of the rows.
+
+    Raises
+    ------
+    ValueError
+        A label outside [0, C) that is not ignore_index, before anything is written; shapes that do not fit;
+        negative weights; a parameter outside its domain.
+    TypeError
+        Soft targets; a dtype that is not read; a masked array.
+
+    NaN or +inf in a row makes that row NaN and no other. A logit of -inf at the label costs 1 / q, without a
+    gradient. The mean of nothing is nan with a RuntimeWarning.
+
+    Zhang and Sabuncu, Generalized cross entropy loss for training deep neural networks with noisy labels
+    (2018).
+
+    >>> import numpy as np, fastloss as fl
+    >>> logits = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 0.0]])
+    >>> value, grad = fl.generalized_cross_entropy.value_and_grad(logits, np.array([0, 1]))
+    >>> round(value, 6)
+    0.223226
+    >>> grad.round(4)
+    array([[-0.1258,  0.092 ,  0.0338],
+           [ 0.0212, -0.0424,  0.0212]])
+    """
+    return Parameters(values=(_check.fraction("q", _check.positive("q", q)),),
+                      class_weight=_check.class_weight(class_weight),
+                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+
+
+@rowwise(targets="both", hessian=False, intercept=_brier_minimiser, inverse_link=softmax)
+def brier(logits: Any, target: Any, *, ignore_index: int | None = -100) -> Parameters:
+    """Brier score of logits: the squared distance of softmax(logits) from the target, summed over classes.
+
+    With p = softmax(logits), t the target (one-hot for a label) and d = 2 (p - t):
+
+        loss = sum((p - t)^2)     gradient p_j (d_j - sum(p d))
+
+    In [0, 2] for labels; no half, and a sum, not a mean, over the classes.
+
+    Parameters
+    ----------
+    logits : (..., C) float64, float32, float16 or bfloat16, any strides; the class axis is `axis`
+    target : (...) integers or bool, the labels; or (..., C) floating, soft targets >= 0
+    ignore_index : rows with this label have loss 0 and gradient 0; None switches it off
+    reduction, sample_weight, normalizer, n_threads, axis : as for every row loss; `sample_weight` has the
+        shape of the rows or of their leading axes
+
+    Returns
+    -------
+    float, or with reduction="none" an array of the shape of the rows.
+
+    Raises
+    ------
+    ValueError
+        A label outside [0, C) that is not ignore_index, before anything is written; shapes that do not fit;
+        negative soft targets or weights.
+    TypeError
+        A dtype that is not read; a masked array.
+
+    NaN or +inf in a row makes that row NaN and no other; -inf is a class of probability 0. The mean of
+    nothing is nan with a RuntimeWarning.
+
+    Brier, Verification of forecasts expressed in terms of probability (1950).
+
+    >>> import numpy as np, fastloss as fl
+    >>> logits = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 0.0]])
+    >>> value, grad = fl.brier.value_and_grad(logits, np.array([0, 1]))
+    >>> round(value, 6)
+    0.096181
+    >>> grad.round(4)
+    array([[-0.1198,  0.0978,  0.022 ],
+           [ 0.0056, -0.0112,  0.0056]])
+    """
+    return Parameters(ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+
+
+@rowwise(targets="both", hessian=False, intercept=_mean_target, inverse_link=identity)
+def brier_from_probabilities(probs: Any, target: Any, *, ignore_index: int | None = -100) -> Parameters:
+    """Brier score of probabilities: sum((probs - t)^2) over the classes, t one-hot for a label.
+
+    gradient 2 (probs - t). No half, and a sum, not a mean, over the classes.
+
+    Parameters
+    ----------
+    probs : (..., C) float64, float32, float16 or bfloat16, any strides; taken as they are, not normalised
+    target : (...) integers or bool, the labels; or (..., C) floating, soft targets >= 0
+    ignore_index : rows with this label have loss 0 and gradient 0; None switches it off
+    reduction, sample_weight, normalizer, n_threads, axis : as for every row loss; `sample_weight` has the
+        shape of the rows or of their leading axes
+
+    Returns
+    -------
+    float, or with reduction="none" an array of the shape of the rows.
+
+    Raises
+    ------
+    ValueError
+        A label outside [0, C) that is not ignore_index, before anything is written; shapes that do not fit;
+        negative soft targets or weights.
+    TypeError
+        A dtype that is not read; a masked array.
+
+    NaN in a row makes that row NaN and no other. The mean of nothing is nan with a RuntimeWarning.
+
+    Brier, Verification of forecasts expressed in terms of probability (1950).
+
+    >>> import numpy as np, fastloss as fl
+    >>> probs = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
+    >>> value, grad = fl.brier_from_probabilities.value_and_grad(probs, np.array([0, 1]))
+    >>> round(value, 6)
+    0.1
+    >>> grad.round(4)
+    array([[-0.3,  0.2,  0.1],
+           [ 0.1, -0.2,  0.1]])
+    """
+    return Parameters(ignore_index=_check.integer_or_none("ignore_index", ignore_index))

@@ -14,19 +14,37 @@ VALUE: int
 GRAD: int
 HESS: int
 HVP: int
+SECOND: int
 MEAN: int
 SUM: int
 NONE: int
+
+# What the targets of rows may be; 0: the loss is elementwise. VECTORS: a second vector beside the first.
+LABELS: int
+SOFT: int
+VECTORS: int
+
+# What each number of a target must be.
+ANY: int
+NON_NEGATIVE: int
+UNIT: int
+SIGNS: int
+BITS: int
 
 compiler: str
 openmp: int  # the date of its specification, as yyyymm; 0 where the build has none
 
 class Parameters:
     class_weight: NDArray[np.float64] | None
+    array: np.ndarray | None
+    array_name: str | None
     label_smoothing: float
     def __init__(self, *, class_weight: NDArray[np.float64] | None = None, label_smoothing: float = 0,
-                 ignore_index: int | None = None, z_loss: float = 0, softcap: float = 0,
-                 logit_scale: float = 1, values: tuple[float, ...] = ()) -> None: ...
+                 ignore_index: int | None = None, z_loss: float = 0, softcap: float = 0, logit_scale: float = 1,
+                 values: tuple[float, ...] = (), kernel: str | None = None, rule: int = ...,
+                 clip: float | str | None = None, array: np.ndarray | None = None, array_name: str | None = None,
+                 array_rule: int = ..., margin: tuple[str, float] | None = None, factor: float = 1,
+                 divergence: bool = False, log_target: bool = False, by_rows: bool = False) -> None: ...
     def fits_float32(self) -> bool: ...
 
 def isa() -> str: ...
@@ -36,12 +54,15 @@ def forked() -> bool: ...
 def openmp_threads() -> int: ...
 def overlaps_itself(array: np.ndarray) -> bool: ...
 def is_supported(dtype: np.dtype[Any]) -> bool: ...
-def elementwise_kernels() -> dict[str, int]: ...
+def kernels() -> dict[str, int]: ...
 
 # None from any of these: the arguments are not legal as they are, and _check.py says why or converts them.
-def run(kernel: int, pred: Any, target: Any, p: Parameters, want: int, reduction: int, weight: Any,
-        normalizer: Any, out: Any, hess_out: Any, vector: Any, axis: int, n_threads: int | None) -> Any: ...
+def run(kernel: int, targets: int, names: tuple[str, ...], pred: Any, target: Any, third: Any, p: Parameters,
+        want: int, reduction: int, weight: Any, normalizer: Any, out: Any, other_out: Any, axis: int,
+        n_threads: int | None) -> Any: ...
 def facts(pred: Any, target: Any, p: Parameters, axis: int, n_threads: int | None) -> Any: ...
 def transform(what: str, pred: Any, out: Any, axis: int, n_threads: int | None) -> Any: ...
+def unary(name: str, x: Any, out: Any, n_threads: int | None) -> Any: ...
+def rank(scores: Any, labels: Any, p: Parameters, last: bool, axis: int, n_threads: int | None) -> Any: ...
 def gather(logits: Any, index: Any, weight: Any, want_grad: int, value: Any, out: Any, axis: int,
            n_threads: int | None) -> Any: ...

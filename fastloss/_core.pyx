@@ -10,12 +10,14 @@ and a fixed number of dimensions: a call here takes any number of either, half f
 memoryview costs a third of a small call.
 """
 import os
+from math import cos, pi, sin
 
 import numpy as np
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cython.parallel cimport prange
+from libc.math cimport log, log1p
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -24,7 +26,9 @@ cdef extern from "fastloss.h" nogil:
     enum:
         FL_MAXDIM
         FL_F64, FL_F32, FL_F16, FL_BF16, FL_I64, FL_I32, FL_I16, FL_I8, FL_U64, FL_U32, FL_U16, FL_U8, FL_BOOL
-        FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_LABEL, FL_GRAD, FL_HESS, FL_HVP, FL_VALUE
+        FL_ANY, FL_NON_NEGATIVE, FL_UNIT, FL_SIGNS, FL_BINARY
+        FL_NO_MARGIN, FL_ADDITIVE, FL_ARC, FL_LARGE
+        FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_EXTRA, FL_LABEL, FL_GRAD, FL_SECOND, FL_HESS, FL_HVP, FL_VALUE
         FL_LOGSUMEXP, FL_ENTROPY, FL_CORRECT, FL_SOFTMAX, FL_LOG_SOFTMAX, FL_ROLES
         FL_BLOCK
         FL_EXP, FL_EXP_NONPOSITIVE, FL_LOG, FL_LOG1P, FL_TANH, FL_SINH
@@ -39,6 +43,12 @@ cdef extern from "fastloss.h" nogil:
         double z_loss
         double softcap
         double logit_scale
+        double factor
+        double margin
+        int margin_kind
+        double *bend
+        int log_target
+        int divergence
         int64_t ignore_index
         int has_ignore
     ctypedef struct fl_call
@@ -47,13 +57,13 @@ cdef extern from "fastloss.h" nogil:
     ctypedef struct fl_table:
         const char *isa
         int bits
-        fl_kernel *softmax
         fl_kernel **elementwise
+        fl_kernel **rowwise
         void (*math)(int, const void *, void *, ptrdiff_t) noexcept nogil
     ctypedef struct fl_call:
         const fl_table *table
         fl_kernel *kernel
-        int soft_target
+        int *rule
         int lanes_across
         int stream
         int raw_values
@@ -71,10 +81,12 @@ cdef extern from "fastloss.h" nogil:
         ptrdiff_t bad_label
         ptrdiff_t bad_weight
         ptrdiff_t bad_target
+        ptrdiff_t bad_extra
         double weight
         ptrdiff_t counted
     const char **fl_isa_names
     const char **fl_elementwise_names
+    const char **fl_rowwise_names
     int fl_isa_runs(const char *)
     const fl_table *fl_table_of(const char *, int)
     ptrdiff_t fl_tasks(const fl_call *)
@@ -216,6 +228,7 @@ _TYPES = {F64: FL_F64, F32: FL_F32, F16: FL_F16,
           np.dtype("u8"): FL_U64, np.dtype("u4"): FL_U32, np.dtype("u2"): FL_U16, np.dtype("u1"): FL_U8,
           np.dtype("?"): FL_BOOL}
 cdef dict TYPES = _TYPES
+cdef double[4] EPSILON = [2.0 ** -52, 2.0 ** -23, 2.0 ** -10, 2.0 ** -7]  # of FL_F64, FL_F32, FL_F16, FL_BF16
 cdef object ndarray = np.ndarray, F64_ = F64, F32_ = F32, empty = np.empty
 
 
@@ -239,26 +252,53 @@ def is_supported(dtype):
     return type_of(dtype) >= 0
 
 
+ANY, NON_NEGATIVE, UNIT, SIGNS, BITS = FL_ANY, FL_NON_NEGATIVE, FL_UNIT, FL_SIGNS, FL_BINARY
+_MARGINS = {"additive": FL_ADDITIVE, "arc": FL_ARC, "large": FL_LARGE}
+cdef enum:
+    _OWN_KERNEL = 1 << 20
+
+
 cdef class Parameters:
     """What a loss's own keyword arguments come to; immutable once made."""
     cdef fl_softmax softmax
     cdef double parameter[4]
+    cdef int kernel                     # one other than the loss's own, or _OWN_KERNEL
+    cdef int rule, array_rule           # of the target, and of `array`
+    cdef int clips, clip_by_dtype, by_rows
     cdef readonly object class_weight   # float64 array or None
+    cdef readonly object array          # replaces the first of `values`, one an element or one a last-axis entry
+    cdef readonly str array_name
     cdef readonly double label_smoothing
-    cdef double least, most             # of the positive class weights and the factors of the logits
+    cdef double least, most             # of the numbers that the arithmetic must hold
 
     def __init__(self, *, class_weight=None, double label_smoothing=0, ignore_index=None, double z_loss=0,
-                 double softcap=0, double logit_scale=1, values=()):
+                 double softcap=0, double logit_scale=1, values=(), kernel=None, int rule=FL_ANY, clip=None,
+                 array=None, array_name=None, int array_rule=FL_ANY, margin=None, double factor=1, divergence=False,
+                 log_target=False, by_rows=False):
         cdef int i = 0
         self.class_weight, self.label_smoothing = class_weight, label_smoothing
         self.softmax.z_loss, self.softmax.softcap, self.softmax.logit_scale = z_loss, softcap, logit_scale
         self.softmax.has_ignore = ignore_index is not None
         self.softmax.ignore_index = 0 if ignore_index is None else ignore_index
+        self.softmax.factor, self.softmax.divergence, self.softmax.log_target = factor, divergence, log_target
+        if margin is not None:
+            kind, m = margin
+            self.softmax.margin_kind, self.softmax.margin = _MARGINS[kind], m
+            bends = [cos(m), sin(m)] if kind == "arc" else [cos(j * pi / m) for j in range(1, m)] if kind == "large" else []
+            for i in range(len(bends)):
+                self.softmax.bend[i] = bends[i]
+            i = 0
         for value in values:
             self.parameter[i] = value
             i += 1
+        self.clips, self.clip_by_dtype = clip is not None, clip == "dtype"
+        if clip is not None and not self.clip_by_dtype:
+            self.parameter[0] = clip
+        self.kernel = _OWN_KERNEL if kernel is None else kernels()[kernel]
+        self.rule, self.array_rule, self.by_rows = rule, array_rule, by_rows
+        self.array, self.array_name = array, array_name
 
-        factors = [logit_scale, softcap or 1.0]
+        factors = [1.0, logit_scale, softcap or 1.0, factor, *(abs(v) for v in values if v)]
         if class_weight is not None:
             factors += [class_weight[class_weight > 0].min(initial=1), class_weight.max(initial=1)]
         self.least, self.most = min(factors), max(factors)
@@ -370,14 +410,14 @@ cdef class Call:
         self.c.lanes_across = rowwise and (self.c.classes <= 64 or self.row_axis != b.ndim - 1)
         return 1
 
-    cdef int target(self, target, int rowwise) except -1:
-        """Labels or soft targets for rows, numbers for elements."""
+    cdef int target(self, target, int targets) except -1:
+        """Labels or soft targets for rows as `targets` allows, numbers for elements, the second of two vectors."""
         if type(target) is not ndarray:
             return 0
-        cdef int code = type_of(target.dtype)
-        if rowwise and code > FL_BF16:
-            return self.leading(FL_LABEL, target, True)
-        self.c.soft_target = rowwise
+        if targets & (_LABELS | _SOFT):
+            if type_of(target.dtype) > FL_BF16:
+                return targets & _LABELS and self.leading(FL_LABEL, target, True)
+            return targets & _SOFT and self.full(FL_TARGET, target)
         return self.full(FL_TARGET, target)
 
     cdef int stands_alone(self, int role) except -1:
@@ -437,14 +477,40 @@ cdef class Call:
         self.c.per_block = min(self.c.per_task, FL_BLOCK)
 
     cdef int parameters(self, Parameters p) except -1:
-        """The loss's own parameters; 0 if the arithmetic cannot hold them or the classes do not fit."""
-        cdef int i
+        """The loss's own parameters; 0 if the arithmetic cannot hold them or an array of them does not fit."""
+        cdef int i, type = self.c.op[FL_PRED].type
         self.c.softmax = p.softmax
         for i in range(4):
             self.c.parameter[i] = p.parameter[i]
+        if p.clips:
+            if p.clip_by_dtype:
+                self.c.parameter[0] = EPSILON[type]
+            self.c.parameter[1], self.c.parameter[2] = log(self.c.parameter[0]), log1p(-self.c.parameter[0])
         if self.c.table is table32 and not p.fits_float32():
             return 0
+        if self.c.op[FL_TARGET].data != NULL:
+            self.target_rule(p)
+        if p.array is not None:
+            self.c.rule[1] = p.array_rule
+            shape = tuple([self.held[FL_PRED].shape[i] for i in range(self.held[FL_PRED].ndim)])
+            if p.array.shape != shape and (not shape or p.array.shape != shape[len(shape) - 1:]):
+                return 0
+            if not self.full(FL_EXTRA, np.broadcast_to(p.array, shape)):
+                return 0
         return self.class_arrays(p) if self.row_axis >= 0 else 1
+
+    cdef void target_rule(self, Parameters p) noexcept:
+        """What targets must be, where their dtype does not say so; how labels become -1 and 1."""
+        cdef int type = self.c.op[FL_TARGET].type, rule = p.rule
+        if rule == FL_SIGNS and type == FL_BOOL:
+            rule = FL_BINARY
+        if rule == FL_SIGNS:
+            self.c.parameter[2], self.c.parameter[3] = 1, 0
+        elif rule == FL_BINARY:
+            self.c.parameter[2], self.c.parameter[3] = 2, -1
+        if rule == FL_NON_NEGATIVE and type >= FL_U64 or rule != FL_SIGNS and type == FL_BOOL:
+            rule = FL_ANY
+        self.c.rule[0] = rule
 
     cdef int class_arrays(self, Parameters p) except -1:
         """gain and smooth of softmax.h; 0 if class_weight does not fit the classes."""
@@ -500,12 +566,12 @@ cdef class Call:
         cdef const double *class_weight = NULL
         cdef size_t address
         cdef int threads, in_flight
-        if p is not None and p.class_weight is not None:
+        if p.class_weight is not None and not p.by_rows:
             address = p.class_weight.ctypes.data
             class_weight = <const double *>address
         in_flight = fl_process_enter()
         memset(all, 0, sizeof(fl_scan))
-        all.bad_label = all.bad_weight = all.bad_target = -1
+        all.bad_label = all.bad_weight = all.bad_target = all.bad_extra = -1
         try:
             threads = _threads(tasks, n_threads, in_flight)
             if tasks > 64:
@@ -523,6 +589,8 @@ cdef class Call:
                     all.bad_weight = found[t].bad_weight
                 if all.bad_target < 0:
                     all.bad_target = found[t].bad_target
+                if all.bad_extra < 0:
+                    all.bad_extra = found[t].bad_extra
         finally:
             fl_process_leave()
             if found != few:
@@ -585,11 +653,16 @@ cdef enum:
     _GRAD = 2
     _HESS = 4
     _HVP = 8
+    _SECOND = 16
     _MEAN = 0
     _SUM = 1
     _NONE = 2
-VALUE, GRAD, HESS, HVP = _VALUE, _GRAD, _HESS, _HVP
+    _LABELS = 1   # what the targets of rows may be; 0: the loss is elementwise
+    _SOFT = 2
+    _VECTORS = 4  # the target is a vector beside the first
+VALUE, GRAD, HESS, HVP, SECOND = _VALUE, _GRAD, _HESS, _HVP, _SECOND
 MEAN, SUM, NONE = _MEAN, _SUM, _NONE
+LABELS, SOFT, VECTORS = _LABELS, _SOFT, _VECTORS
 
 # Elements a task holds: few enough to share out evenly.
 cdef ptrdiff_t TASK = 16384
@@ -597,13 +670,25 @@ cdef ptrdiff_t TASK = 16384
 cdef ptrdiff_t STREAM_BYTES = 32 << 20
 
 
-def elementwise_kernels():
-    """Name -> number of each elementwise kernel of the core. Number -1 is the softmax kernel."""
-    names, i = {}, 0
-    while fl_elementwise_names[i] != NULL:
-        names[fl_elementwise_names[i].decode()] = i
-        i += 1
-    return names
+cdef dict _kernels = {}
+
+
+def kernels():
+    """Name -> number of each kernel of the core: elementwise ones from 0 up, those of rows from -1 down."""
+    cdef int i = 0
+    if not _kernels:
+        while fl_elementwise_names[i] != NULL:
+            _kernels[fl_elementwise_names[i].decode()] = i
+            i += 1
+        i = 0
+        while fl_rowwise_names[i] != NULL:
+            _kernels[fl_rowwise_names[i].decode()] = -1 - i
+            i += 1
+    return _kernels
+
+
+cdef fl_kernel *_kernel(const fl_table *table, int number) noexcept:
+    return table.elementwise[number] if number >= 0 else table.rowwise[-1 - number]
 
 
 cdef object _row_values(Call call, pred):
@@ -630,41 +715,54 @@ cdef int _prepare(Call call) except -1:
     return 0
 
 
-cdef int _examine(Call call, Parameters p, n_threads, fl_scan *found, pred, name, target, weight) except -1:
+cdef int _examine(Call call, Parameters p, n_threads, fl_scan *found, pred, names, target, weight) except -1:
     """Scans the data, and raises what is wrong with it. Without `weight` any weights may pass."""
     call.scan(p, n_threads, found)
     if weight is None:
         found.bad_weight = -1
-    if found.bad_label >= 0 or found.bad_weight >= 0 or found.bad_target >= 0:
+    if found.bad_label >= 0 or found.bad_weight >= 0 or found.bad_target >= 0 or found.bad_extra >= 0:
         from fastloss import _check
-        _check.bad_data(pred, target, weight, call.row_axis, found.bad_label, found.bad_weight, found.bad_target, name)
+        _check.bad_data(pred, target, weight, p.array, call.row_axis, found.bad_label, found.bad_weight,
+                        found.bad_target, found.bad_extra, call.c.rule[0], call.c.rule[1], names)
     return 0
 
 
-def run(int kernel, pred, target, Parameters p, int want, int reduction, weight, normalizer, out, hess_out,
-        vector, axis, n_threads):
-    """Value and derivatives as asked for, or None if the arguments are not legal as they are."""
+def run(int kernel, int targets, names, pred, target, third, Parameters p, int want, int reduction, weight, normalizer,
+        out, other_out, axis, n_threads):
+    """Value and derivatives as asked for, or None if the arguments are not legal as they are.
+
+    `third`: the vector of a Hessian-vector product, or the third array of a loss of two vectors. `other_out`:
+    of the Hessian, or of the second gradient.
+    """
     cdef Call call = Call.__new__(Call)
     cdef fl_call *c = &call.c
     cdef fl_scan found
     cdef double total, norm
-    cdef int rowwise = kernel < 0, main = FL_HVP if want & _HVP else FL_GRAD
-    if not call.begin(pred, rowwise, axis) or not call.target(target, rowwise):
+    cdef int rowwise = targets != 0, main = FL_HVP if want & _HVP else FL_GRAD
+    cdef int other = FL_HESS if want & _HESS else FL_SECOND
+    if not call.begin(pred, rowwise, axis) or not call.target(target, targets):
         return None
     if weight is not None and not call.leading(FL_WEIGHT, weight, False):
         return None
-    if vector is not None and not call.full(FL_VECTOR, vector):
-        return None
+    if third is not None:
+        if targets & _VECTORS:
+            c.rule[1] = FL_SIGNS
+            if not call.leading(FL_EXTRA, third, True):
+                return None
+        elif not call.full(FL_VECTOR, third):
+            return None
     if not call.parameters(p):
         return None
-    c.kernel = c.table.softmax if rowwise else c.table.elementwise[kernel]
+    c.kernel = _kernel(c.table, kernel if p.kernel == _OWN_KERNEL else p.kernel)
+    if targets & _SOFT and c.op[FL_TARGET].data != NULL and not p.softmax.log_target:
+        c.rule[0] = FL_NON_NEGATIVE
     if want & (_GRAD | _HVP):
         out = _like(pred) if out is None else out
         if not call.full(main, out, True) or not call.stands_alone(main):
             return None
-    if want & _HESS:
-        hess_out = _like(pred) if hess_out is None else hess_out
-        if not call.full(FL_HESS, hess_out, True) or not call.stands_alone(FL_HESS):
+    if want & (_HESS | _SECOND):
+        other_out = _like(pred) if other_out is None else other_out
+        if not call.full(other, other_out, True) or not call.stands_alone(other):
             return None
     value = None
     if want & _VALUE and reduction == _NONE:
@@ -673,9 +771,9 @@ def run(int kernel, pred, target, Parameters p, int want, int reduction, weight,
     _prepare(call)
 
     norm = <double>c.rows
-    if rowwise or weight is not None:
-        _examine(call, p, n_threads, &found, pred, "target", target, weight)
-        if weight is not None or (p.class_weight is not None and c.op[FL_LABEL].data != NULL):
+    if c.op[FL_LABEL].data != NULL or c.rule[0] != FL_ANY or c.rule[1] != FL_ANY or weight is not None:
+        _examine(call, p, n_threads, &found, pred, names, (target, third), weight)
+        if weight is not None or (p.class_weight is not None and c.op[FL_LABEL].data != NULL and not p.by_rows):
             norm = found.weight
         else:
             norm = <double>found.counted
@@ -697,7 +795,9 @@ def run(int kernel, pred, target, Parameters p, int want, int reduction, weight,
     if want == _VALUE | _GRAD:
         return value, out
     if want == _GRAD | _HESS:
-        return out, hess_out
+        return out, other_out
+    if want & _SECOND:
+        return value, (out, other_out)
     return out
 
 
@@ -705,11 +805,13 @@ def facts(pred, target, Parameters p, axis, n_threads):
     """Loss, logsumexp, entropy and correctness of each row, or None."""
     cdef Call call = Call.__new__(Call)
     cdef fl_scan found
-    if not call.begin(pred, True, axis) or not call.target(target, True):
+    if not call.begin(pred, True, axis) or not call.target(target, _LABELS | _SOFT):
         return None
     if not call.parameters(p):
         return None
-    call.c.kernel = call.c.table.softmax
+    if call.c.op[FL_TARGET].data != NULL:
+        call.c.rule[0] = FL_NON_NEGATIVE
+    call.c.kernel = _kernel(call.c.table, kernels()["cross_entropy"])
     call.c.scale = 1
     loss, logsumexp, entropy = _row_values(call, pred), _row_values(call, pred), _row_values(call, pred)
     correct = empty(loss.shape, np.bool_)
@@ -718,21 +820,26 @@ def facts(pred, target, Parameters p, axis, n_threads):
     call.leading(FL_ENTROPY, entropy, True, True)
     call.leading(FL_CORRECT, correct, True, True)
     _prepare(call)
-    _examine(call, p, n_threads, &found, pred, "target", target, None)
+    _examine(call, p, n_threads, &found, pred, ("logits", "target"), (target, None), None)
     call.execute(n_threads)
     return loss, logsumexp, entropy, correct
 
 
+cdef dict _TRANSFORMS = {"softmax": FL_SOFTMAX, "log_softmax": FL_LOG_SOFTMAX, "logsumexp": FL_LOGSUMEXP,
+                         "entropy": FL_ENTROPY}
+cdef Parameters _plain = Parameters()
+
+
 def transform(str what, pred, out, axis, n_threads):
-    """softmax, log_softmax or logsumexp along the axis, or None."""
+    """softmax, log_softmax, logsumexp or entropy along the axis, or None."""
     cdef Call call = Call.__new__(Call)
-    cdef int role = FL_SOFTMAX if what == "softmax" else FL_LOG_SOFTMAX if what == "log_softmax" else FL_LOGSUMEXP
+    cdef int role = _TRANSFORMS[what], per_row = role == FL_LOGSUMEXP or role == FL_ENTROPY
     if not call.begin(pred, True, axis):
         return None
-    call.c.softmax.logit_scale = 1
-    call.c.kernel = call.c.table.softmax
+    call.parameters(_plain)
+    call.c.kernel = _kernel(call.c.table, kernels()["cross_entropy"])
     call.c.scale = 1
-    if role == FL_LOGSUMEXP:
+    if per_row:
         out = _row_values(call, pred) if out is None else out
         if not call.leading(role, out, True, True) or not call.stands_alone(role):
             return None
@@ -745,15 +852,48 @@ def transform(str what, pred, out, axis, n_threads):
     return out
 
 
+def unary(str name, x, out, n_threads):
+    """A function of each element, or None."""
+    cdef Call call = Call.__new__(Call)
+    if not call.begin(x, False, -1):
+        return None
+    call.c.kernel = _kernel(call.c.table, kernels()[name])
+    out = _like(x) if out is None else out
+    if not call.full(FL_VALUE, out, True) or not call.stands_alone(FL_VALUE):
+        return None
+    _prepare(call)
+    call.execute(n_threads)
+    return out
+
+
+def rank(scores, labels, Parameters p, last, axis, n_threads):
+    """How many classes stand before the true one in each row, or None.
+
+    Of equal scores the lower index stands first, with `last` the higher one. A row with NaN has the rank that
+    no class has, the number of classes; an ignored row has -1.
+    """
+    cdef Call call = Call.__new__(Call)
+    cdef fl_scan found
+    if not call.begin(scores, True, axis) or not call.target(labels, _LABELS) or not call.parameters(p):
+        return None
+    call.c.kernel = _kernel(call.c.table, kernels()["rank"])
+    call.c.parameter[0] = bool(last)
+    value = _row_values(call, scores)
+    call.leading(FL_VALUE, value, True, True)
+    _prepare(call)
+    _examine(call, p, n_threads, &found, scores, ("scores", "target"), (labels, None), None)
+    call.execute(n_threads)
+    return value
+
+
 def gather(logits, index, weight, int want_grad, value, out, axis, n_threads):
     """log p of one class a row (in `value`) and, if wanted, the gradient of sum(weight * log p), or None."""
     cdef Call call = Call.__new__(Call)
     cdef fl_scan found
-    cdef Parameters p = Parameters()
     if not call.begin(logits, True, axis) or not call.leading(FL_LABEL, index, True) or call.c.op[FL_LABEL].type <= FL_BF16:
         return None
-    call.parameters(p)
-    call.c.kernel = call.c.table.softmax
+    call.parameters(_plain)
+    call.c.kernel = _kernel(call.c.table, kernels()["cross_entropy"])
     call.c.scale = -1
     call.c.raw_values = 1
     value = _row_values(call, logits) if value is None else value
@@ -766,7 +906,7 @@ def gather(logits, index, weight, int want_grad, value, out, axis, n_threads):
         if not call.full(FL_GRAD, out, True) or not call.stands_alone(FL_GRAD):
             return None
     _prepare(call)
-    _examine(call, p, n_threads, &found, logits, "index", index, None)  # its weights may be negative
+    _examine(call, _plain, n_threads, &found, logits, ("logits", "index"), (index, None), None)  # its weights may be negative
     call.execute(n_threads)
     np.negative(value, out=value)
     return (value, out) if want_grad else value

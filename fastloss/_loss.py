@@ -19,20 +19,23 @@ from typing import Any
 import numpy as np
 
 from fastloss import _check, _core
-from fastloss._core import GRAD, HESS, HVP, VALUE, Parameters
+from fastloss._core import GRAD, HESS, HVP, SECOND, VALUE, Parameters
 
 _REDUCTIONS = {"mean": _core.MEAN, "sum": _core.SUM, "none": _core.NONE}
-_KERNELS = _core.elementwise_kernels()
-_SOFTMAX = -1
+_KERNELS = _core.kernels()
+_TARGETS = {"labels": _core.LABELS, "soft": _core.SOFT, "both": _core.LABELS | _core.SOFT}
 
 _registry: dict[str, Loss] = {}
 losses: Mapping[str, Loss] = MappingProxyType(_registry)
+
+Declaration = Callable[..., Parameters]
 
 # What each kind of method lacks, said when it is asked for.
 _ABSENT = {
     "grad_and_hess": "no Hessian is defined for it",
     "hvp": "Hessian-vector products exist for the softmax family only",
     "rows": "row statistics exist for cross_entropy only",
+    "value_and_grads": "it has one differentiable argument: value_and_grad gives its gradient",
 }
 
 
@@ -42,20 +45,22 @@ class Loss:
     __name__: str
     __signature__: inspect.Signature
 
-    def __init__(self, declaration: Callable[..., Parameters], kernel: int, *, soft: bool = False,
-                 intercept: Callable[..., Any], inverse_link: Callable[..., Any]) -> None:
-        self.__name__ = self.__qualname__ = declaration.__name__
+    def __init__(self, declaration: Declaration, kernel: int, *, targets: int = 0,
+                 intercept: Callable[..., Any] | None = None,
+                 inverse_link: Callable[..., Any] | None = None) -> None:
+        self.__name__ = self.__qualname__ = declaration.__name__.removeprefix("_")
         self.__doc__ = inspect.getdoc(declaration)
         self.__module__ = "fastloss"
         self._parameters = declaration
         self._kernel = kernel
-        self._rowwise = kernel == _SOFTMAX
-        self._soft = soft
+        self._targets = targets
+        self._rowwise = targets != 0
         self._intercept = intercept
         self._inverse_link = inverse_link
-        self._default = declaration(None, None)
         own = list(inspect.signature(declaration).parameters.values())
-        self._names = (own[0].name, own[1].name)
+        self._names = tuple(p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD)
+        required = any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in own)
+        self._default = None if required else self._own({})
         self.__signature__ = inspect.Signature(own + _common(self._rowwise))
         _registry[self.__name__] = self
 
@@ -81,21 +86,26 @@ class Loss:
 
     def intercept(self, target: Any, sample_weight: Any = None, **parameters: Any) -> Any:
         """The constant raw score that minimises the mean loss over `target`: where boosting starts."""
+        if self._intercept is None:
+            raise AttributeError(f"{self.__name__} has no intercept: no constant score is a model of it")
         return self._intercept(target, sample_weight, **parameters)
 
     def inverse_link(self, raw: Any, **options: Any) -> Any:
         """What a raw score means on the scale of the target: a probability, a rate, or itself."""
+        if self._inverse_link is None:
+            raise AttributeError(f"{self.__name__} has no inverse_link: its arguments are vectors")
         return self._inverse_link(raw, **options)
 
     def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], reduction: Any, weight: Any,
-             normalizer: Any, n_threads: Any, out: Any = None, hess_out: Any = None,
+             normalizer: Any, n_threads: Any, out: Any = None, other_out: Any = None,
              vector: Any = None) -> Any:
-        try:
-            pred, target = args
-        except ValueError:
-            pred, target = self._bind(args, parameters)
+        if len(args) != len(self._names):
+            args = self._bind(args, parameters)
+        pred, target, *third = args
+        if third:
+            vector = third[0]
         axis = parameters.pop("axis", -1) if parameters and self._rowwise else -1
-        p = self._parameters(None, None, **parameters) if parameters else self._default
+        p = self._own(parameters) if parameters or self._default is None else self._default
         how = _REDUCTIONS.get(reduction) if isinstance(reduction, str) else None
         if how is None:
             _check.reduction(reduction)
@@ -103,29 +113,32 @@ class Loss:
             normalizer = _check.normalizer(normalizer, reduction)
         if n_threads is not None:
             n_threads = _check.n_threads(n_threads)
-        result = _core.run(self._kernel, pred, target, p, want, how, weight, normalizer, out, hess_out,
-                           vector, axis, n_threads)
+        result = _core.run(self._kernel, self._targets, self._names, pred, target, vector, p, want, how, weight,
+                           normalizer, out, other_out, axis, n_threads)
         if result is not None:
             return result
-        x, t, w, o, h, v, axis = _check.prepare(self._names, self._rowwise, self._soft, pred, target, p,
-                                                weight, out, hess_out, vector, axis)
-        result = _core.run(self._kernel, x, t, p, want, how, w, normalizer, o, h, v, axis, n_threads)
+        other = "hess_out" if want & HESS else "second_out"
+        x, t, w, o, h, v, axis = _check.prepare(self._names, self._targets, pred, target, p, weight, out,
+                                                other_out, other, vector, axis)
+        result = _core.run(self._kernel, self._targets, self._names, x, t, v, p, want, how, w, normalizer, o, h,
+                           axis, n_threads)
         if result is None:
             raise TypeError(f"{self.__name__}: these arguments cannot be used together")
-        if isinstance(result, tuple):
-            return tuple(_handed(part, (o, out), (h, hess_out)) for part in result)
-        return _handed(result, (o, out), (h, hess_out))
+        return _handed(result, (o, out), (h, other_out))
 
-    def _bind(self, args: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[Any, Any]:
-        """The two arrays, where they were passed by name."""
+    def _own(self, parameters: dict[str, Any]) -> Parameters:
+        return self._parameters(*(None for _ in self._names), **parameters)
+
+    def _bind(self, args: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[Any, ...]:
+        """The arrays, where they were passed by name."""
         given = dict(zip(self._names, args))
         for name in self._names[len(args):]:
             if name in parameters:
                 given[name] = parameters.pop(name)
-        if len(args) > 2 or len(given) < 2:
-            raise TypeError(f"{self.__name__} takes {self._names[0]} and {self._names[1]}, and keywords; "
+        if len(args) > len(self._names) or len(given) < len(self._names):
+            raise TypeError(f"{self.__name__} takes {' and '.join(self._names)}, and keywords; "
                             f"{len(args)} positional arguments were given")
-        return given[self._names[0]], given[self._names[1]]
+        return tuple(given[name] for name in self._names)
 
     def __getattr__(self, name: str) -> Any:
         if name in _ABSENT:
@@ -172,12 +185,51 @@ class SoftmaxLoss(LossWithHessian):
                          vector=vector)
 
 
-def _handed(part: Any, *pairs: tuple[Any, Any]) -> Any:
-    """The caller's own object for a result that was written into it."""
+class _TwoGradients:
+    """A loss with a second argument that has a gradient."""
+
+    def value_and_grads(self, *args: Any, reduction: str = "mean", sample_weight: Any = None,
+                        normalizer: Any = None, outs: Any = None, n_threads: Any = None,
+                        **parameters: Any) -> Any:
+        """The loss and a gradient for each differentiable argument, in one fused pass.
+
+        Takes what the loss takes, and `outs`, two arrays (or None) for the gradients. Returns
+        `(value, (grad_first, grad_second))`, both of the shape of the first argument.
+        """
+        first, second = (None, None) if outs is None else _check.pair("outs", outs)
+        run: Any = self._run  # type: ignore[attr-defined]
+        return run(VALUE | GRAD | SECOND, args, parameters, reduction, sample_weight, normalizer, n_threads, first,
+                   second)
+
+
+class VectorLoss(_TwoGradients, Loss):
+    """A loss of two vectors a row."""
+
+
+class ParameterLoss(_TwoGradients, LossWithHessian):
+    """An elementwise loss with a gradient by its own array parameter too."""
+
+    def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], *rest: Any, **more: Any) -> Any:
+        if want & SECOND:
+            pred: Any = args[0] if args else parameters.get(self._names[0])
+            array = self._own({k: v for k, v in parameters.items() if k not in self._names}).array
+            if array is None or array.shape != np.shape(pred):
+                shape = "a number" if array is None else f"of shape {array.shape}"
+                raise ValueError(f"{self._second} is {shape}, {self._names[0]} has shape {np.shape(pred)}: "
+                                 f"for a gradient by {self._second} they must match exactly")
+        return super()._run(want, args, parameters, *rest, **more)
+
+    _second: str
+
+
+def _handed(result: Any, *pairs: tuple[Any, Any]) -> Any:
+    """The result with the caller's own object for each part that was written into it."""
+    if isinstance(result, tuple):
+        return tuple(_handed(part, *pairs) for part in result)
     for array, given in pairs:
-        if part is array and given is not None:
+        if result is array and given is not None:
             return given
-    return part
+    return result
 
 
 def _common(rowwise: bool) -> list[inspect.Parameter]:
@@ -189,27 +241,46 @@ def _common(rowwise: bool) -> list[inspect.Parameter]:
             for name, value in defaults.items()]
 
 
-def elementwise(*, hessian: bool, intercept: Callable[..., Any],
-                inverse_link: Callable[..., Any]) -> Callable[[Callable[..., Parameters]], Any]:
-    """Declares an elementwise loss; its kernel is the core's function of the same name."""
-    kind = LossWithHessian if hessian else Loss
+def elementwise(*, hessian: bool, intercept: Callable[..., Any], inverse_link: Callable[..., Any],
+                second: str | None = None) -> Callable[[Declaration], Any]:
+    """Declares an elementwise loss; its kernel is the core's function of the same name.
 
-    def declare(declaration: Callable[..., Parameters]) -> Loss:
-        return kind(declaration, _KERNELS[declaration.__name__], intercept=intercept,
-                    inverse_link=inverse_link)
+    `second` names the array parameter that has a gradient of its own.
+    """
+    kind: type[Loss] = LossWithHessian if hessian else Loss
+
+    def declare(declaration: Declaration) -> Loss:
+        kernel = _KERNELS[declaration.__name__]
+        if second is None:
+            return kind(declaration, kernel, intercept=intercept, inverse_link=inverse_link)
+        loss = ParameterLoss(declaration, kernel, intercept=intercept, inverse_link=inverse_link)
+        loss._second = second
+        return loss
 
     return declare
 
 
-def weighted_mean(target: Any, sample_weight: Any = None) -> float:
-    """The constant that minimises squared losses."""
-    y = np.asarray(_check.as_array("target", target), np.float64)
-    if sample_weight is None:
-        return float(y.mean()) if y.size else _check.mean_of_nothing()
-    w = _check.spread_weights(sample_weight, y.shape)
-    return float((w[w != 0] * y[w != 0]).sum() / w.sum()) if w.any() else _check.mean_of_nothing()
+def rowwise(*, targets: str, hessian: bool, intercept: Callable[..., Any] | None,
+            inverse_link: Callable[..., Any], kernel: str | None = None,
+            kind: type[Loss] | None = None) -> Callable[[Declaration], Any]:
+    """Declares a loss of rows; its kernel is the core's of the same name, or of the name given.
+
+    `targets`: "labels", "soft" or "both".
+    """
+    chosen = kind or (LossWithHessian if hessian else Loss)
+
+    def declare(declaration: Declaration) -> Loss:
+        name = kernel or declaration.__name__
+        return chosen(declaration, _KERNELS[name], targets=_TARGETS[targets], intercept=intercept,
+                      inverse_link=inverse_link)
+
+    return declare
 
 
-def identity(raw: Any) -> np.ndarray:
-    """The inverse link of losses whose raw score is the prediction."""
-    return _check.scores("raw", raw)
+def vectors() -> Callable[[Declaration], Any]:
+    """Declares a loss of two vectors a row; its kernel is the core's of the same name."""
+
+    def declare(declaration: Declaration) -> Loss:
+        return VectorLoss(declaration, _KERNELS[declaration.__name__], targets=_core.VECTORS)
+
+    return declare

@@ -7,6 +7,7 @@
 
 #include "fastloss.h"
 #include "losses/list.h"
+#include "rows/list.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -30,8 +31,9 @@ SETS(DECLARE)
 #define NAME(isa) #isa,
 const char *const fl_isa_names[] = {SETS(NAME) NULL};
 
-#define LOSS(name) #name,
-const char *const fl_elementwise_names[] = {FL_ELEMENTWISE_LIST(LOSS) NULL};
+#define ELEMENTWISE(name, array) #name,
+const char *const fl_elementwise_names[] = {FL_ELEMENTWISE_LIST(ELEMENTWISE) NULL};
+const char *const fl_rowwise_names[] = {FL_ROWWISE_LIST(NAME) NULL};
 
 int fl_isa_runs(const char *isa) {
 #if defined(__x86_64__)

@@ -158,6 +158,18 @@ INLINE T log_(T x) {
     return x <= 0 ? outside : y;
 }
 
+/* log(a / b) for normal a, b and a / b, given d = a - b; relative to itself where d is. */
+INLINE T log_ratio(T a, T b, T d) {
+    T q = a / b, f = d / b;
+    Tuint biased_k;
+    T m = split_exponent(q, &biased_k) - 1, neg_k = negated_k(biased_k);
+    int near = (f > (T)-0.25) & (f < (T)0.375);
+    f = near ? f : m;
+    neg_k = near ? -(T)0 : neg_k;
+    T y = log_sum(neg_k, f, neg_k * -LN2_LO);
+    return q == q ? y : q;
+}
+
 /* log(1 + x) for -1 < x < inf, the bits of log1p_ for less. Errors as there. NaN: NaN. Elsewhere: garbage.
  * u = 1 + x is short of it by c, exactly (Dekker, 1971), and log(u + c) = log u + c / u; c being at most half
  * an ULP of u, a straight line in f serves as 1 / (2 m). */
@@ -192,12 +204,17 @@ INLINE T tanh_(T x) {
     return with_sign_of(a < TANH_NEAR ? near : far, x);
 }
 
+/* sinh(x) for |x| < SINH_NEAR. Errors as below. */
+INLINE T sinh_near(T x) {
+    T z = x * x;
+    return fma_(x * z, HORNER(z, SINH), x);
+}
+
 /* sinh(x): odd; a minimax polynomial, and from SINH_NEAR on (exp|x| - exp(-|x|)) / 2. The subtraction comes
  * before exp|x| = 2^k (1 + q) is rounded, which costs an ULP where a power of two lies between it and 2 sinh.
  * float 1.49 | 1.45 ULP, double 1.42 | 1.40. Any x; +-inf beyond SINH_HIGH. NaN: NaN. -0: -0. */
 INLINE T sinh_(T x) {
-    T a = magnitude(x), z = a * a;
-    T near = fma_(a * z, HORNER(z, SINH), a);
+    T a = magnitude(x), near = sinh_near(a);
     Tuint biased_k;
     T r, e = exp_reduced(a, &r, &biased_k);
     T q = fma_(e * r, r, r);

@@ -1,8 +1,9 @@
 /* The one elementwise kernel.
  *
- * pred, target: n elements each, any type and stride. value[i] = loss(pred_i, target_i);
- * grad_i = k_i * dloss/dpred, hess_i = k_i * d2loss/dpred2 with k_i = scale * weight_i.
- * One pass over memory. An element of weight 0 has gradient 0 whatever it holds, NaN included.
+ * pred, target: n elements each, any type and stride; `extra`, where there is one, replaces parameter 0 element
+ * by element. value[i] = loss(pred_i, target_i); with k_i = scale * weight_i, grad_i = k_i dloss/dpred,
+ * hess_i = k_i d2loss/dpred2, second_i = k_i dloss/dextra. One pass over memory. An element of weight 0 has
+ * gradient 0 whatever it holds, NaN included. Without a target the loss is a function of pred alone.
  */
 #ifndef FL_ELEMENTWISE_H
 #define FL_ELEMENTWISE_H
@@ -10,37 +11,62 @@
 #include "load.h"
 #include "losses/point.h"
 
-/* g, h and k may be constant NULLs: each combination in use becomes a loop of its own. */
-INLINE void points(point_loss *loss, ptrdiff_t n, const T *x, const T *y, const T *parameter, const double *weight,
-                   double scale, T *value, T *g, T *h) {
+/* k: what the gradient of each element is multiplied by, or NULL: `scale`. Constant NULLs among the pointers
+ * make each combination in use a loop of its own. */
+typedef struct {
+    const T *x, *y, *extra, *k;
+    T scale;
+    T *value, *grad, *hess, *second;
+} block;
+
+INLINE void points(point_loss *loss, const parameters *own, ptrdiff_t n, block b) {
     for (ptrdiff_t i = 0; i < n; i++) {
-        point p = loss(x[i], y[i], parameter);
-        T k = (T)(weight ? weight[i] * scale : scale);
-        int counts = weight ? weight[i] != 0 : 1;
-        value[i] = p.value;
-        if (g) g[i] = counts ? k * p.grad : 0;
-        if (h) h[i] = counts ? k * p.hess : 0;
+        parameters here = *own;
+        if (b.extra) here.k[0] = b.extra[i], here.low[0] = 0;
+        point p = loss(b.x[i], b.y[i], &here);
+        T k = b.k ? b.k[i] : b.scale;
+        b.value[i] = p.value;
+        if (b.grad) b.grad[i] = b.k ? where_(k != 0, k * p.grad) : k * p.grad;
+        if (b.hess) b.hess[i] = where_(k != 0, k * p.hess);
+        if (b.second) b.second[i] = where_(k != 0, k * p.second);
     }
 }
 
-INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss) {
-    T xs[FL_BLOCK], ys[FL_BLOCK], g[FL_BLOCK], h[FL_BLOCK], parameter[4];
+/* The combinations in use: what a training step asks for, and everything. */
+INLINE void choose(point_loss *loss, const parameters *own, ptrdiff_t n, block b, int weighted, int gradient,
+                   int everything) {
+    block first = {.x = b.x, .y = b.y, .extra = b.extra, .value = b.value}, plain = first, each = first;
+    plain.scale = b.scale, plain.grad = each.grad = b.grad, each.k = b.k;
+    if (!gradient) points(loss, own, n, first);
+    else if (everything) points(loss, own, n, b);
+    else if (weighted) points(loss, own, n, each);
+    else points(loss, own, n, plain);
+}
+
+enum { SCALAR, ARRAY };
+
+INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int takes_array) {
+    T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], k[FL_BLOCK], g[FL_BLOCK], h[FL_BLOCK], s[FL_BLOCK];
     const fl_operand *op = call->op;
-    const T *x = load(xs, run->data[FL_PRED], op[FL_PRED].type, run->step[FL_PRED], run->n);
-    const T *y = load(ys, run->data[FL_TARGET], op[FL_TARGET].type, run->step[FL_TARGET], run->n);
-    T *value = run->value;
-    for (int i = 0; i < 4; i++) parameter[i] = (T)call->parameter[i];
+    const struct { int role; T *at; } result[] = {{FL_GRAD, g}, {FL_HESS, h}, {FL_SECOND, s}};
+    char *const *data = run->data;
+    ptrdiff_t n = run->n;
+    int everything = op[FL_HESS].data || op[FL_SECOND].data, weighted = run->weight != NULL;
+    parameters own = own_parameters(call);
+    const T *x = load(xs, data[FL_PRED], op[FL_PRED].type, run->step[FL_PRED], n);
+    const T *y = op[FL_TARGET].data ? load(ys, data[FL_TARGET], op[FL_TARGET].type, run->step[FL_TARGET], n) : x;
+    block b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = run->value, .grad = g, .hess = h, .second = s};
 
-    if (!op[FL_GRAD].data) {
-        points(loss, run->n, x, y, parameter, NULL, 1, value, NULL, NULL);
-        return;
-    }
-    if (op[FL_HESS].data) points(loss, run->n, x, y, parameter, run->weight, call->scale, value, g, h);
-    else if (run->weight) points(loss, run->n, x, y, parameter, run->weight, call->scale, value, g, NULL);
-    else points(loss, run->n, x, y, parameter, NULL, call->scale, value, g, NULL);
+    if (op[FL_GRAD].data && (weighted || everything))
+        for (ptrdiff_t i = 0; i < n; i++) k[i] = (T)((weighted ? run->weight[i] : 1) * call->scale);
+    if (takes_array == ARRAY && op[FL_EXTRA].data) {
+        b.extra = load(extras, data[FL_EXTRA], op[FL_EXTRA].type, run->step[FL_EXTRA], n);
+        choose(loss, &own, n, b, weighted, op[FL_GRAD].data != NULL, everything);
+    } else choose(loss, &own, n, b, weighted, op[FL_GRAD].data != NULL, everything);
 
-    store(run->data[FL_GRAD], op[FL_GRAD].type, run->step[FL_GRAD], g, run->n, call->stream);
-    if (op[FL_HESS].data) store(run->data[FL_HESS], op[FL_HESS].type, run->step[FL_HESS], h, run->n, call->stream);
+    for (int i = 0; i < 3; i++)
+        if (op[result[i].role].data)
+            store(run->data[result[i].role], op[result[i].role].type, run->step[result[i].role], result[i].at, n, call->stream);
     stream_fence(call->stream);
 }
 

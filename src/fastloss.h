@@ -20,12 +20,24 @@ enum fl_type {
     FL_U64, FL_U32, FL_U16, FL_U8, FL_BOOL
 };
 
-/* What a call may read (first five) and write (the rest). */
+/* What a call may read (first six) and write (the rest). FL_EXTRA is a loss's own parameter where it is an
+ * array; FL_SECOND the gradient by it, or by the second of two vectors. */
 enum fl_role {
-    FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_LABEL,
-    FL_GRAD, FL_HESS, FL_HVP, FL_VALUE, FL_LOGSUMEXP, FL_ENTROPY, FL_CORRECT, FL_SOFTMAX, FL_LOG_SOFTMAX,
+    FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_EXTRA, FL_LABEL,
+    FL_GRAD, FL_SECOND, FL_HESS, FL_HVP, FL_VALUE, FL_LOGSUMEXP, FL_ENTROPY, FL_CORRECT, FL_SOFTMAX, FL_LOG_SOFTMAX,
     FL_ROLES
 };
+
+/* What every number of an operand must be. NaN passes but where a label is asked for. */
+enum fl_rule {
+    FL_ANY,
+    FL_NON_NEGATIVE,
+    FL_UNIT,   /* in [0, 1] */
+    FL_SIGNS,  /* -1 or 1 */
+    FL_BINARY  /* 0 or 1 */
+};
+
+enum fl_margin { FL_NO_MARGIN, FL_ADDITIVE, FL_ARC, FL_LARGE };
 
 /* One operand. `data` is NULL where the call has none; strides are in bytes, 0 repeats an element.
  * Half formats are widened block by block; what is written is rounded to the type of its operand. */
@@ -36,11 +48,16 @@ typedef struct {
     ptrdiff_t stride[FL_MAXDIM];  /* strides of the row dimensions */
 } fl_operand;
 
-/* Cross entropy of u = softcap(logit_scale * x), see rows/softmax.h. `gain` and `smooth` hold one entry
- * a class in the table's type, or are NULL for all ones and all zeros: q = gain * target + smooth. */
+/* Of losses of rows. `gain` and `smooth` hold one entry a class in the table's type, or are NULL for all ones
+ * and all zeros: q = gain * target + smooth. The rest is of the softmax kernel, see rows/softmax.h. */
 typedef struct {
     const void *gain, *smooth;
     double z_loss, softcap, logit_scale;  /* softcap 0: none */
+    double factor;                        /* of the loss */
+    int margin_kind;                      /* fl_margin: how the logit at the label is lowered */
+    double margin, bend[8];               /* arc: cos and sin of the margin; large: cos(j pi / margin), j = 1 ... */
+    int log_target;                       /* soft targets are logarithms */
+    int divergence;                       /* the loss is less by the entropy of its target */
     int64_t ignore_index;
     int has_ignore;
 } fl_softmax;
@@ -53,7 +70,7 @@ typedef void fl_kernel(const fl_call *, const fl_run *);
 struct fl_call {
     const fl_table *table;
     fl_kernel *kernel;    /* of that table */
-    int soft_target;      /* FL_TARGET holds masses, which must not be negative */
+    int rule[2];          /* fl_rule: of FL_TARGET, and of FL_EXTRA */
     int lanes_across;     /* row losses: lanes across rows (few classes, or class axis not last) */
     int stream;           /* large outputs bypass the cache */
     int raw_values;       /* unreduced values without their weights */
@@ -63,7 +80,7 @@ struct fl_call {
     ptrdiff_t shape[FL_MAXDIM];
     fl_operand op[FL_ROLES];
     fl_softmax softmax;
-    double parameter[4];  /* of an elementwise loss */
+    double parameter[4];  /* the loss's own numbers */
 };
 
 /* Rows of a block whose addresses are a constant step apart in each operand. */
@@ -80,11 +97,10 @@ enum { FL_BLOCK = 1024 };  /* rows in a block at most, and elements of a wide ro
 struct fl_table {
     const char *isa;
     int bits;  /* of the arithmetic: 32 or 64 */
-    fl_kernel *softmax;
-    fl_kernel *const *elementwise;
+    fl_kernel *const *elementwise, *const *rowwise;
     double (*sum)(const void *value, const double *weight, ptrdiff_t n);
     void (*put_values)(const fl_call *, const fl_run *);
-    ptrdiff_t (*negative)(const char *from, int type, ptrdiff_t step, ptrdiff_t n);
+    ptrdiff_t (*breach)(int rule, const char *from, int type, ptrdiff_t step, ptrdiff_t n);
     void (*math)(int function, const void *x, void *y, ptrdiff_t n);  /* for tests: FL_EXP ... FL_SINH */
 };
 
@@ -94,7 +110,7 @@ enum fl_math { FL_EXP, FL_EXP_NONPOSITIVE, FL_LOG, FL_LOG1P, FL_TANH, FL_SINH };
 extern const char *const fl_isa_names[];       /* best first, ends in NULL: what this build holds */
 int fl_isa_runs(const char *isa);              /* does this processor have it? */
 const fl_table *fl_table_of(const char *isa, int bits);
-extern const char *const fl_elementwise_names[];  /* ends in NULL; the position is the kernel's index */
+extern const char *const fl_elementwise_names[], *const fl_rowwise_names[];  /* end in NULL; the position is the kernel's index */
 
 /* task.c */
 ptrdiff_t fl_tasks(const fl_call *);
@@ -104,7 +120,8 @@ double fl_task(const fl_call *, ptrdiff_t task);  /* sum over the task's rows of
 typedef struct {
     ptrdiff_t bad_label;   /* first row whose label is out of range, or -1 */
     ptrdiff_t bad_weight;  /* first row whose weight is negative or not finite, or -1 */
-    ptrdiff_t bad_target;  /* first row with a negative soft target, or -1 */
+    ptrdiff_t bad_target;  /* first row whose target breaks its rule, or -1 */
+    ptrdiff_t bad_extra;   /* the same of FL_EXTRA */
     double weight;         /* sum of sample_weight * class_weight[label] over the rows that count */
     ptrdiff_t counted;     /* how many those are, weight 0 included */
 } fl_scan;

@@ -1,17 +1,26 @@
 /* Everything for one (instruction set, dtype). setup.py compiles this file once for each pair, with
  * FL_ISA and FL_BITS defined and the flags of that instruction set; it ends in the pair's table. */
+#include "elementary.h"
 #include "elementwise.h"
+#include "losses/binary.h"
 #include "losses/list.h"
 #include "losses/regression.h"
-#include "elementary.h"
+#include "rows/cosine.h"
+#include "rows/hinge.h"
+#include "rows/list.h"
+#include "rows/rank.h"
+#include "rows/separable.h"
 #include "rows/softmax.h"
 
-#define ELEMENTWISE(name) \
-    static void each_##name(const fl_call *call, const fl_run *run) { each(call, run, name); }
+#define ELEMENTWISE(name, array) \
+    static void each_##name(const fl_call *call, const fl_run *run) { each(call, run, name, array); }
 FL_ELEMENTWISE_LIST(ELEMENTWISE)
 
-#define ENTRY(name) each_##name,
-static fl_kernel *const elementwise[] = {FL_ELEMENTWISE_LIST(ENTRY)};
+#define EACH_ENTRY(name, array) each_##name,
+static fl_kernel *const elementwise[] = {FL_ELEMENTWISE_LIST(EACH_ENTRY)};
+
+#define ROWS_ENTRY(name) rows_##name,
+static fl_kernel *const rowwise[] = {FL_ROWWISE_LIST(ROWS_ENTRY)};
 
 INLINE void add_weighted(double *lane, const T *value, const double *weight, ptrdiff_t n) {
     for (ptrdiff_t l = 0; l < n; l++) {
@@ -39,19 +48,29 @@ static void put_values(const fl_call *call, const fl_run *run) {
     T *value = run->value;
     if (run->weight && !call->raw_values)
         for (ptrdiff_t i = 0; i < run->n; i++) value[i] = run->weight[i] != 0 ? (T)(run->weight[i] * (double)value[i]) : 0;
-    store(run->data[FL_VALUE], call->op[FL_VALUE].type, run->step[FL_VALUE], value, run->n, 0);
+    store(run->data[FL_VALUE], call->op[FL_VALUE].type, run->step[FL_VALUE], value, run->n, call->stream);
 }
 
-/* Position of the first element below zero, or -1. */
-static ptrdiff_t negative(const char *from, int type, ptrdiff_t step, ptrdiff_t n) {
-    T block[FL_BLOCK];
+#define FIRST(BREACH)                                              \
+    for (ptrdiff_t k = 0; k < m; k++) any |= (BREACH);             \
+    for (ptrdiff_t k = 0; any && k < m; k++)                       \
+        if (BREACH) return i + k;                                  \
+    break
+
+/* Position of the first element that breaks the rule, or -1. */
+static ptrdiff_t breach(int rule, const char *from, int type, ptrdiff_t step, ptrdiff_t n) {
+    T buffer[FL_BLOCK];
     for (ptrdiff_t i = 0; i < n; i += FL_BLOCK) {
         ptrdiff_t m = n - i < FL_BLOCK ? n - i : FL_BLOCK;
-        const T *x = load(block, from + i * step, type, step, m);
+        const T *x = load(buffer, from + i * step, type, step, m);
         int any = 0;
-        for (ptrdiff_t k = 0; k < m; k++) any |= x[k] < 0;
-        for (ptrdiff_t k = 0; any && k < m; k++)
-            if (x[k] < 0) return i + k;
+        switch (rule) {
+        case FL_NON_NEGATIVE: FIRST(x[k] < 0);
+        case FL_UNIT: FIRST((x[k] < 0) | (x[k] > 1));
+        case FL_SIGNS: FIRST((x[k] != -1) & (x[k] != 1));
+        case FL_BINARY: FIRST((x[k] != 0) & (x[k] != 1));
+        default: break;
+        }
     }
     return -1;
 }
@@ -82,10 +101,10 @@ extern const fl_table TABLE(FL_ISA, FL_BITS);
 const fl_table TABLE(FL_ISA, FL_BITS) = {
     .isa = NAME(FL_ISA),
     .bits = FL_BITS,
-    .softmax = softmax,
     .elementwise = elementwise,
+    .rowwise = rowwise,
     .sum = sum,
     .put_values = put_values,
-    .negative = negative,
+    .breach = breach,
     .math = math,
 };

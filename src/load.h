@@ -61,6 +61,21 @@ INLINE uint16_t half_of_float(float x) {
 #endif
 }
 
+/* To float on the way to a half: towards zero, and odd where that loses something, so that the second rounding sees
+ * what the first one lost (Boldo and Melquiond, 2008). */
+INLINE float narrowed(T x) {
+#if FL_BITS == 32
+    return x;
+#else
+    float f = (float)x;
+    uint32_t u = bits_of_float(f);
+    double d = (double)f, size = d < 0 ? -d : d, given = x < 0 ? -x : x;
+    u -= size > given;
+    u |= d != x;
+    return x == x && size <= 3.4028234663852886e38 ? float_of_bits(u) : f;
+#endif
+}
+
 /* Strides that are a constant of the loop let it vectorise; any other goes element by element. */
 #define EACH(C, STEP, BODY)                                    \
     for (ptrdiff_t i = 0; i < n; i++) {                        \
@@ -130,8 +145,8 @@ INLINE T load_one(const char *from, int type) {
 }
 
 #define WRITE(C, STEP) v = (C)from[i]; memcpy(to + i * STEP, &v, sizeof v);
-#define WRITE_HALF(C, STEP) v = half_of_float((float)from[i]); memcpy(to + i * STEP, &v, sizeof v);
-#define WRITE_BF16(C, STEP) v = bfloat16_of_float((float)from[i]); memcpy(to + i * STEP, &v, sizeof v);
+#define WRITE_HALF(C, STEP) v = half_of_float(narrowed(from[i])); memcpy(to + i * STEP, &v, sizeof v);
+#define WRITE_BF16(C, STEP) v = bfloat16_of_float(narrowed(from[i])); memcpy(to + i * STEP, &v, sizeof v);
 #define WRITE_BOOL(C, STEP) v = from[i] != 0; memcpy(to + i * STEP, &v, sizeof v);
 
 INLINE ptrdiff_t write_halves(char *to, const T *from, ptrdiff_t n) {

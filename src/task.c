@@ -81,12 +81,30 @@ static void scan_labels(const fl_call *call, const fl_run *run, ptrdiff_t row, c
     }
 }
 
+/* The first row that breaks the rule and has a weight. Rows of one number are looked at together. */
+static void scan_rule(const fl_call *call, const fl_run *run, ptrdiff_t row, int role, int rule, ptrdiff_t *found) {
+    const fl_operand *op = &call->op[role];
+    int single = call->classes == 1 || op->along == 0;
+    if (!op->data || rule == FL_ANY || *found >= 0) return;
+    for (ptrdiff_t i = 0; i < run->n;) {
+        const char *from = run->data[role] + i * run->step[role];
+        ptrdiff_t at = call->table->breach(rule, from, op->type, single ? run->step[role] : op->along, single ? run->n - i : call->classes);
+        if (at < 0 && single) return;
+        ptrdiff_t bad = single ? i + at : i;
+        if (at >= 0 && !(run->weight && run->weight[bad] == 0)) {
+            *found = row + bad;
+            return;
+        }
+        i = bad + 1;
+    }
+}
+
 void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t task, fl_scan *found) {
     const fl_operand *op = call->op;
     double weights[LABELS];
     ptrdiff_t row = task * call->per_task, end = row + call->per_task;
     if (end > call->rows) end = call->rows;
-    *found = (fl_scan){.bad_label = -1, .bad_weight = -1, .bad_target = -1};
+    *found = (fl_scan){.bad_label = -1, .bad_weight = -1, .bad_target = -1, .bad_extra = -1};
 
     for (fl_run run; row < end; row += run.n) {
         run = run_at(call, row, end - row < LABELS ? end - row : LABELS);
@@ -96,15 +114,11 @@ void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t tas
                 if (!(weights[i] >= 0 && is_finite(weights[i])) && found->bad_weight < 0) found->bad_weight = row + i;
         }
         const double *weight = op[FL_WEIGHT].data ? weights : NULL;
-        if (op[FL_LABEL].data) {
-            scan_labels(call, &run, row, class_weight, weight, found);
-            continue;
-        }
-        found->counted += run.n;
-        for (ptrdiff_t i = 0; weight && i < run.n; i++) found->weight += weight[i];
-        for (ptrdiff_t i = 0; call->soft_target && found->bad_target < 0 && i < run.n; i++)
-            if (call->table->negative(run.data[FL_TARGET] + i * run.step[FL_TARGET], op[FL_TARGET].type,
-                                      op[FL_TARGET].along, call->classes) >= 0)
-                found->bad_target = row + i;
+        if (op[FL_LABEL].data) scan_labels(call, &run, row, class_weight, weight, found);
+        else found->counted += run.n;
+        for (ptrdiff_t i = 0; weight && !op[FL_LABEL].data && i < run.n; i++) found->weight += weight[i];
+        run.weight = weight;
+        scan_rule(call, &run, row, FL_TARGET, call->rule[0], &found->bad_target);
+        scan_rule(call, &run, row, FL_EXTRA, call->rule[1], &found->bad_extra);
     }
 }

@@ -2,13 +2,17 @@
 
 They compute in `real`: float64 judges float32 and the half formats, longdouble judges float64. Row
 losses move the class axis to the end and return `Rows`, unreduced; `reduced` applies weights and the
-reduction. The `*_bounds` functions turn TRUST.md P6 into one number an entry: how far a result in
-arithmetic of epsilon `eps` may lie from the oracle, the oracle's own rounding included.
+reduction. The `*_bounds` functions, and `bounds` of an elementwise oracle, turn TRUST.md P6 into one number
+an entry: how far a result in arithmetic of epsilon `eps` may lie from the oracle, the oracle's own rounding
+included.
 """
 
+import functools
+import inspect
 from types import SimpleNamespace
 from typing import NamedTuple
 
+import ml_dtypes
 import mpmath
 import numpy as np
 
@@ -97,9 +101,282 @@ def cross_entropy(logits, target, *, vector=None, axis=-1, real=np.float64, **op
     return Rows(np.where(o.kept, loss, 0), *every, o.share)
 
 
-def mse(pred, target, *, real=np.float64):
-    r = np.asarray(pred).astype(real) - np.asarray(target).astype(real)
-    return Rows(r * r, 2 * r, np.full_like(r, 2), None, np.ones_like(r))
+# --- elementwise losses -----------------------------------------------------------------------------
+# A formula gives value, gradient and Hessian (None where it has none), each with its error in units of eps.
+
+
+def elementwise(formula):
+    """The oracle of a formula, and as its attribute `bounds` the bounds on what it returns."""
+    keywords = list(inspect.signature(formula).parameters)[1:]
+
+    def parts(pred, target, real, parameters):
+        x, y = np.asarray(pred), np.asarray(target)
+        if y.dtype == bool and "labels" in keywords:
+            parameters = parameters | {"labels": "01"}
+        o = SimpleNamespace(x=x.astype(real), y=y.astype(real), dtype=x.dtype)
+        o.r = o.x - o.y
+        own = {
+            k: v if v is None or isinstance(v, str | bool) else np.asarray(v).astype(real)
+            for k, v in parameters.items()
+        }
+        with np.errstate(all="ignore"):
+            found = formula(o, **own)
+        fill = lambda a: np.broadcast_to(a, o.x.shape).astype(real)  # noqa: E731
+        return [p if p is None else [fill(a) for a in p] for p in found], np.ones_like(o.x)
+
+    @functools.wraps(formula)
+    def oracle(pred, target, *, real=np.float64, **parameters):
+        found, share = parts(pred, target, real, parameters)
+        return Rows(*(p if p is None else p[0] for p in found), None, share)
+
+    def bounds(pred, target, eps, /, *, real=np.float64, **parameters):  # a loss may have an eps of its own
+        found, share = parts(pred, target, real, parameters)
+        unit = eps + np.finfo(real).eps
+        return Rows(*(p if p is None else unit * p[1] for p in found), None, share)
+
+    oracle.bounds = bounds
+    return oracle
+
+
+def relative(a, units=10):
+    """A product or a square."""
+    return a, units * abs(a)
+
+
+def ulps(a):
+    """Exact to four units of its last place, of which each is eps at most."""
+    return relative(a, 4)
+
+
+def total(*terms, units=4):
+    """A sum of terms."""
+    return sum(terms), units * sum(abs(t) for t in terms)
+
+
+def powers(*terms):
+    """A sum of terms c e^u, given as pairs of the term and u, which is a rounded product."""
+    return sum(t for t, _ in terms), sum((4 + abs(u)) * abs(t) for t, u in terms)
+
+
+def times(c, a):
+    """c a, where a coefficient of 0 leaves its term out."""
+    return np.where(c == 0, 0, c * a)
+
+
+def softplus(x):
+    return np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))
+
+
+def sigmoid(x):
+    e = np.exp(-abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def sides(o, labels):
+    return o.y if labels == "pm1" else 2 * o.y - 1
+
+
+@elementwise
+def mse(o):
+    return relative(o.r**2), relative(2 * o.r), relative(2)
+
+
+@elementwise
+def half_squared(o):
+    return relative(o.r**2 / 2), relative(o.r), relative(1)
+
+
+@elementwise
+def mae(o):
+    return relative(abs(o.r)), relative(np.sign(o.r)), None
+
+
+@elementwise
+def huber(o, delta=1.0):
+    inside = abs(o.r) <= delta
+    value = np.where(inside, o.r**2 / 2, delta * (abs(o.r) - delta / 2))
+    return relative(value), relative(np.clip(o.r, -delta, delta)), relative(1 * inside)
+
+
+@elementwise
+def smooth_l1(o, beta=1.0):
+    inside = abs(o.r) < beta
+    value = np.where(inside, o.r**2 / (2 * beta), abs(o.r) - beta / 2)
+    grad = np.where(inside, o.r / beta, np.sign(o.r))
+    return relative(value), relative(grad), relative(np.where(inside, 1 / beta, 0))
+
+
+@elementwise
+def pseudo_huber(o, delta=1.0):
+    s = np.sqrt(1 + (o.r / delta) ** 2)
+    return ulps(o.r**2 / (1 + s)), relative(o.r / s), relative(s**-3)
+
+
+@elementwise
+def log_cosh(o):
+    a, e = abs(o.r), np.exp(-2 * abs(o.r))
+    far = (a - np.log(o.r.dtype.type(2))) + np.log1p(e)
+    value = np.where(a < 1, np.log1p(2 * np.sinh(a / 2) ** 2), far)
+    return ulps(value), relative(np.tanh(o.r)), powers((4 * e / (1 + e) ** 2, 2 * a))
+
+
+@elementwise
+def quantile(o, q=0.5):
+    slope = np.where(o.r > 0, 1 - q, -q)
+    return relative(slope * o.r), relative(np.where(o.r == 0, 0, slope)), None
+
+
+@elementwise
+def expectile(o, tau=0.5):
+    w = abs(tau - (o.r > 0))
+    return relative(w * o.r**2), relative(2 * w * o.r), relative(2 * w)
+
+
+@elementwise
+def epsilon_insensitive(o, eps=0.1):
+    outside = abs(o.r) > eps
+    value, error = total(abs(o.r), -eps)
+    return (value * outside, error), relative(np.sign(o.r) * outside), None
+
+
+@elementwise
+def squared_epsilon_insensitive(o, eps=0.1):
+    outside = abs(o.r) > eps
+    d, error = total(abs(o.r), -eps)
+    d, slope = d * outside, 2 * np.sign(o.r) * outside
+    return (d**2, 2 * d * (error + 5 * d)), (slope * d, 2 * (error + 5 * d)), relative(abs(slope))
+
+
+@elementwise
+def msle(o):
+    a, b = np.where(o.x > -1, 1 + o.x, np.nan), 1 + o.y
+    u = np.where(abs(o.r / b) < 0.5, np.log1p(o.r / b), np.log(a) - np.log(b))
+    return relative(u**2), relative(2 * u / a), total(2 / a**2, -2 * u / a**2, units=10)
+
+
+@elementwise
+def mape(o):
+    floor = np.maximum(abs(o.y), 2.0**-52)
+    return relative(abs(o.r) / floor), relative(np.sign(o.r) / floor), None
+
+
+@elementwise
+def poisson(o, log_input=True):
+    if log_input:
+        rate = np.exp(o.x)
+        return total(rate, -times(o.y, o.x)), total(rate, -o.y), relative(rate)
+    rate = o.x + o.x.dtype.type(1) / 10**8
+    value, error = total(o.x, -times(o.y, np.log(rate)))
+    # The sum inside the logarithm is rounded, which no zero of the logarithm makes smaller.
+    return (value, error + abs(o.y)), total(1, -o.y / rate), relative(o.y / rate**2)
+
+
+@elementwise
+def gamma(o):
+    e = times(o.y, np.exp(-o.x))
+    return total(o.x, e), total(1, -e), relative(e)
+
+
+@elementwise
+def tweedie(o, power=1.5):
+    a, b = 2 - power, 1 - power
+    rate, hit = np.exp(a * o.x), times(o.y, np.exp(b * o.x))
+    pair = lambda c, d: powers((c * rate, a * o.x), (d * hit, b * o.x))  # noqa: E731
+    return pair(1 / a, -1 / b), pair(1, -1), pair(a, -b)
+
+
+@elementwise
+def gaussian_nll(o, var):
+    v = np.maximum(var, o.r.dtype.type(1) / 10**6)
+    return total(np.log(v) / 2, o.r**2 / v / 2), relative(o.r / v), relative(1 / v)
+
+
+@elementwise
+def gaussian_nll_by_var(o, var):
+    """The value beside the derivative by var, in the place of the gradient."""
+    v = np.maximum(var, o.r.dtype.type(1) / 10**6)
+    return total(np.log(v) / 2, o.r**2 / v / 2), total(0.5 / v, -((o.r / v) ** 2) / 2), None
+
+
+@elementwise
+def binary_cross_entropy_with_logits(o, pos_weight=1.0, label_smoothing=0.0):
+    yes = pos_weight * (o.y * (1 - label_smoothing) + label_smoothing / 2)
+    no = (1 - o.y) * (1 - label_smoothing) + label_smoothing / 2
+    p, not_p = sigmoid(o.x), sigmoid(-o.x)
+    value = total(times(yes, softplus(-o.x)), times(no, softplus(o.x)))
+    return value, total(no * p, -yes * not_p), relative((yes + no) * p * not_p)
+
+
+@elementwise
+def binary_cross_entropy(o, eps="dtype"):
+    eps = float(ml_dtypes.finfo(o.dtype).eps) if isinstance(eps, str) else eps
+    p, not_p = np.clip(o.x, eps, 1 - eps), np.clip(1 - o.x, eps, 1 - eps)
+    log_not_p = np.where(o.x < 0.5, np.log1p(-p), np.log(not_p))
+    log_p = np.where(o.x < 0.5, np.log(p), np.log1p(-not_p))
+    value = total(-times(o.y, log_p), -times(1 - o.y, log_not_p))
+    return (
+        value,
+        total(-times(o.y, 1 / p), times(1 - o.y, 1 / not_p)),
+        total(times(o.y, 1 / p**2), times(1 - o.y, 1 / not_p**2)),
+    )
+
+
+@elementwise
+def binary_focal(o, alpha=None, gamma=2.0):
+    """n = 1 - p_t, share = n' / n; every difference is written out into its terms."""
+    y, z, p, not_p = o.y, 1 - o.y, sigmoid(o.x), sigmoid(-o.x)
+    n, b = y * not_p + z * p, times(y, softplus(-o.x)) + times(z, softplus(o.x))
+    share = np.where(y == 1, -p, np.where(y == 0, not_p, (z - y) * p * not_p / n))
+    a = (1 if alpha is None else alpha * y + (1 - alpha) * z) * n**gamma
+    units = 10 + np.where((n == 0) | (gamma == 0), 0, gamma * abs(np.log(n)))
+    slope = (z * p, -y * not_p)
+    bend = [gamma * (gamma - 1) * share**2 * b, gamma * share * b * not_p, -gamma * share * b * p]
+    bend += [2 * gamma * share * s for s in slope]
+    return (
+        relative(times(a, b), units),
+        total(times(a * gamma * share, b), *(a * s for s in slope), units=units),
+        total(*(times(a, t) for t in bend), a * p * not_p, units=units),
+    )
+
+
+@elementwise
+def hinge(o, labels="pm1"):
+    s = sides(o, labels)
+    d = 1 - s * o.x
+    return relative(np.maximum(d, 0)), relative(-s * (d >= 0)), None
+
+
+@elementwise
+def squared_hinge(o, labels="pm1"):
+    s = sides(o, labels)
+    d, on = np.maximum(1 - s * o.x, 0), 1 - s * o.x >= 0
+    return relative(d**2), relative(-2 * s * d), relative(2 * on)
+
+
+@elementwise
+def perceptron(o, labels="pm1"):
+    d = -sides(o, labels) * o.x
+    return relative(np.maximum(d, 0)), relative(-sides(o, labels) * (d >= 0)), None
+
+
+@elementwise
+def soft_margin(o, labels="pm1"):
+    s = sides(o, labels)
+    return ulps(softplus(-s * o.x)), relative(-s * sigmoid(-s * o.x)), relative(sigmoid(o.x) * sigmoid(-o.x))
+
+
+@elementwise
+def modified_huber(o, labels="pm1"):
+    s = sides(o, labels)
+    d, line = np.maximum(1 - s * o.x, 0), s * o.x < -1
+    value, grad = np.where(line, -4 * s * o.x, d**2), np.where(line, -4 * s, -2 * s * d)
+    return relative(value), relative(grad), relative(2 * ((d > 0) & ~line))
+
+
+@elementwise
+def exponential(o, labels="pm1"):
+    s = sides(o, labels)
+    return relative(np.exp(-s * o.x)), relative(-s * np.exp(-s * o.x)), relative(np.exp(-s * o.x))
 
 
 # --- reductions -------------------------------------------------------------------------------------
@@ -178,10 +455,375 @@ def cross_entropy_bounds(logits, target, eps, *, vector=None, axis=-1, real=np.f
     return Rows(np.where(o.kept, loss[..., 0], 0), *every, o.share)
 
 
-def mse_bounds(pred, target, eps, *, real=np.float64):
-    """A product or square: 10 eps, relative."""
-    r = mse(pred, target, real=real)
-    return Rows(*(10 * eps * abs(a) for a in r[:3]), None, r.share)
+# --- rows and vectors: value and bound out of one formula --------------------------------------------------
+
+
+class Near:
+    """A number, and by how many eps a result in arithmetic of that epsilon may miss it, to first order.
+
+    An operation brings along what its operands lack and adds one eps of its result, twice a rounding; a sum
+    of classes adds three. Zero times anything is zero: a class without mass costs nothing, -inf included.
+    """
+
+    __array_ufunc__ = None  # so that array * Near comes here
+
+    def __init__(self, value, error=0.0):
+        self.value = np.asarray(value)
+        self.error = np.where(np.isnan(error), 0, error)
+
+    def __getitem__(self, at):
+        return Near(self.value[at], np.broadcast_to(self.error, self.value.shape)[at])
+
+    def __neg__(self):
+        return Near(-self.value, self.error)
+
+    def __add__(self, other):
+        b = _near(other)
+        value = self.value + b.value
+        return Near(value, self.error + b.error + abs(value))
+
+    def __sub__(self, other):
+        return self + -_near(other)
+
+    def __rsub__(self, other):
+        return -self + other
+
+    def __mul__(self, other):
+        b = _near(other)
+        value = np.where((self.value == 0) | (b.value == 0), 0, self.value * b.value)
+        lacks = Near(0, abs(self.value) * b.error).error + Near(0, abs(b.value) * self.error).error
+        return Near(value, lacks + abs(value))
+
+    def __truediv__(self, other):
+        b = _near(other)
+        value = np.where(self.value == 0, 0, self.value / b.value)
+        return Near(value, self.error / abs(b.value) + abs(value) * (b.error / abs(b.value) + 1))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __rtruediv__(self, other):
+        return Near(other) / self
+
+    def __pow__(self, a):
+        """P6: a power of a rounded exponent, eps (4 + |a log x|)."""
+        value, logarithm = self.value**a, np.where(self.value == 0, 0, a * np.log(self.value))
+        return Near(value, abs(value) * (abs(a) * self.error / self.value + 4 + abs(logarithm)))
+
+    def exp(self):
+        value = np.exp(self.value)
+        return Near(value, value * (self.error + 1))
+
+    def log(self):
+        value = np.log(self.value)
+        return Near(value, self.error / self.value + abs(value))
+
+    def sqrt(self):
+        value = np.sqrt(self.value)
+        return Near(value, self.error / (2 * value) + value)
+
+    def where(self, condition, other):
+        b = _near(other)
+        return Near(np.where(condition, self.value, b.value), np.where(condition, self.error, b.error))
+
+    def sum(self):
+        error = np.broadcast_to(self.error, self.value.shape) + 3 * abs(self.value)
+        return Near(self.value.sum(-1, keepdims=True), error.sum(-1, keepdims=True))
+
+    def sum_of_others(self):
+        """For each class the sum of the other ones; of terms that do not cancel."""
+        error = np.broadcast_to(self.error, self.value.shape) + 3 * abs(self.value)
+        total, totals = self.value.sum(-1, keepdims=True), error.sum(-1, keepdims=True)
+        return Near(total - self.value, totals - error)
+
+
+def _near(a):
+    return a if isinstance(a, Near) else Near(a)
+
+
+def bounded(formula):
+    """An oracle from a formula in `Near`, and as its attribute `bounds` the bounds on what it returns.
+
+    The formula gives (facts, loss, grad[, hess[, hvp]]), classes last, the loss one class wide. The bounds
+    allow four eps more: for the weights, the normaliser and what they are multiplied with.
+    """
+
+    def compute(part, *arrays, axis=-1, real=np.float64, **options):
+        with np.errstate(all="ignore"):
+            g, loss, *every = formula(*arrays, axis=axis, real=real, **options)
+            every = [np.moveaxis(np.where(g.kept[..., None], part(a), 0), -1, axis) for a in every]
+            loss = np.where(g.kept, part(loss)[..., 0], 0)
+        return Rows(loss, *every, *[None] * (3 - len(every)), g.share)
+
+    def oracle(*arrays, **options):
+        return compute(lambda a: a.value, *arrays, **options)
+
+    def bounds(*given, real=np.float64, **options):
+        *arrays, eps = given
+        unit = eps + np.finfo(real).eps
+
+        def part(a):
+            return unit * (a.error + np.where(np.isfinite(a.value), 4 * abs(a.value), 0))
+
+        return compute(part, *arrays, real=real, **options)
+
+    oracle.__name__, oracle.__doc__, oracle.bounds = formula.__name__, formula.__doc__, bounds
+    return oracle
+
+
+def _given(scores, target, axis, real, class_weight=None, ignore_index=-100, vector=None):
+    """Classes last: scores x, target t (dense), q = class weight * t, the label's place if it is hard."""
+    target, g = np.asarray(target), SimpleNamespace(real=real, dtype=np.asarray(scores).dtype)
+    g.x = np.moveaxis(np.asarray(scores).astype(real), axis, -1)
+    g.soft = target.dtype.kind not in "iub"
+    target = np.moveaxis(target, axis, -1) if g.soft else target
+    classes, plain = g.x.shape[-1], dict(ignore_index=ignore_index, real=real)
+    q, g.share, g.kept = dense_target(target, classes, class_weight, **plain)
+    g.q, g.t = Near(q, abs(q)), Near(dense_target(target, classes, **plain)[0])
+    g.at = (g.t.value == 1) & (not g.soft)
+    g.v = None if vector is None else np.moveaxis(np.asarray(vector).astype(real), axis, -1)
+    return g
+
+
+def _softmax_of(u, scaled=False, transformed=False):
+    """p, 1 - p and -log p with the accuracy that P6 states, each to full relative accuracy of u.dtype.
+
+    A scale rounds the distance from the maximum once more, a transform of the logits costs 4 max|u|; what
+    falls below the smallest normal number may be that far off.
+    """
+    t, top = u.max(-1, keepdims=True) - u, np.arange(u.shape[-1]) == u.argmax(-1)[..., None]
+    e = np.exp(-t)
+    others = np.where(top, 0, e).sum(-1, keepdims=True)
+    gap = np.where(top, np.inf, t).min(-1, keepdims=True)
+    steps, gap = 2 if scaled else 1, np.where(top & np.isfinite(gap), gap, 0)
+    more = 4 * np.where(np.isfinite(u), abs(u), 0).max(-1, keepdims=True) if transformed else 0
+    least = np.finfo(_judged(u.dtype.type)).smallest_normal / np.finfo(_judged(u.dtype.type)).eps
+    p = e / (1 + others)
+    rest = np.where(top, others, 1 + others - e) / (1 + others)
+    loss = t + np.log1p(others)
+    p, margin = Near(p, p * (3 + steps * t + more) + least), 4 + steps * gap + more
+    least = least * u.shape[-1]
+    rest = Near(rest, np.where(top, rest * margin + least, p.error + 1))
+    return SimpleNamespace(p=p, rest=rest, loss=Near(loss, loss * margin + least))
+
+
+def _judged(real):
+    """The type of the arithmetic that an oracle in `real` judges."""
+    return np.float32 if real is np.float64 else np.float64
+
+
+def _through_softmax(g, o, h):
+    """Gradient of sum q f(-log p) where f' = h: p_c sum(q h) - q_c h_c, the class itself taken out of the
+    sum. A soft target may be met as it stands, so its bound has both terms."""
+    qh = g.q * h
+    grad = o.p * qh.sum_of_others() - qh * o.rest
+    both = 4 * o.p.value * abs(qh.value) + o.p.error * abs(qh.value) + o.p.value * qh.error
+    return Near(grad.value, grad.error + both * g.soft)
+
+
+@bounded
+def nll(log_probs, target, **about):
+    g = _given(log_probs, target, **about)
+    return g, (g.q * -g.x).sum(), -g.q
+
+
+@bounded
+def log_loss(probs, target, *, eps="dtype", **about):
+    g = _given(probs, target, **about)
+    low = g.real(ml_dtypes.finfo(g.dtype).eps if eps == "dtype" else eps)
+    p = np.clip(g.x, low, 1 - low)
+    p = Near(p, np.where(p == g.x, 0, p))
+    return g, (g.q * -p.log()).sum(), -(g.q / p), g.q / (p * p)
+
+
+@bounded
+def focal(logits, target, *, gamma=2.0, **about):
+    """With d p = -p, d(1 - p) = p and d(-log p) = 1: h = d(f), k = d(h)."""
+    g = _given(logits, target, **about)
+    o = _softmax_of(g.x)
+    r, pl = Near(np.where(o.rest.value == 0, 1, o.rest.value), o.rest.error), o.p * o.loss
+    h = r ** (gamma - 1) * (gamma * pl + r)
+    k = gamma * o.p * (r ** (gamma - 2) * ((gamma - 1) * pl + r * 2 - r * o.loss))
+    qh, qk = g.q * h, g.q * k
+    hess = o.p * o.rest * qh.sum() + o.p * o.p * qk.sum_of_others() + qk * o.rest * o.rest
+    terms = [qk * o.rest, qk * o.p, qk * o.p * o.p]  # of a soft target: (1 - 2p) k + p^2 k
+    hess.error = hess.error + g.soft * sum(a.error + 4 * abs(a.value) for a in terms)
+    return g, (g.q * o.loss * r**gamma).sum(), _through_softmax(g, o, h), hess
+
+
+@bounded
+def poly_cross_entropy(logits, target, *, epsilon=1.0, **about):
+    """With sum q (1 - p), which is 1 - sum t p of a target that sums to 1."""
+    g = _given(logits, target, **about)
+    o = _softmax_of(g.x)
+    return g, (g.q * o.loss + g.q * epsilon * o.rest).sum(), _through_softmax(g, o, 1 + epsilon * o.p)
+
+
+@bounded
+def generalized_cross_entropy(logits, target, *, q=0.7, **about):
+    g = _given(logits, target, **about)
+    o = _softmax_of(g.x)
+    z = q * o.loss
+    loss = -np.expm1(-z.value)
+    loss = Near(loss, np.exp(-z.value) * z.error + 2 * loss) / q
+    power = Near(np.exp(-z.value), np.exp(-z.value) * (z.error + 4))
+    return g, (g.q * loss).sum(), _through_softmax(g, o, power)
+
+
+@bounded
+def brier(logits, target, **about):
+    g = _given(logits, target, **about)
+    o = _softmax_of(g.x)
+    d = (-o.rest).where(g.at, o.p - g.t)
+    return g, (d * d).sum(), 2 * o.p * (d - (d * o.p).sum())
+
+
+@bounded
+def brier_from_probabilities(probs, target, **about):
+    g = _given(probs, target, **about)
+    d = g.x - g.t
+    return g, (d * d).sum(), 2 * d
+
+
+def _log_target(g, log_target):
+    """(t, log t) of a soft target or of its logarithm."""
+    return (Near(g.t.value).exp(), g.t) if log_target else (g.t, g.t.log())
+
+
+@bounded
+def kl_div(log_probs, target, *, log_target=False, **about):
+    g = _given(log_probs, target, **about)
+    t, log_t = _log_target(g, log_target)
+    return g, (t * log_t).sum() - (t * g.x).sum(), -t
+
+
+@bounded
+def kl_div_with_logits(logits, target, *, log_target=False, temperature=1.0, **about):
+    g = _given(logits, target, **about)
+    g.q, log_t = _log_target(g, log_target)
+    T = g.real(temperature)
+    o = _softmax_of(g.x / T, scaled=temperature != 1)
+    loss = T * T * ((g.q * log_t).sum() + (g.q * o.loss).sum())
+    curve, v = g.q.sum() * o.p, np.zeros_like(g.x) if g.v is None else g.v
+    return g, loss, T * _through_softmax(g, o, 1), curve * o.rest, curve * (v - (o.p * v).sum())
+
+
+@bounded
+def js_div_with_logits(logits, target, *, beta=0.5, **about):
+    g = _given(logits, target, **about)
+    o, beta = _softmax_of(g.x), g.real(beta)
+    m = beta * g.t + (1 - beta) * o.p
+    from_t, from_p = g.t.log() - m.log(), -o.loss - m.log()
+    loss = beta * (g.t * from_t).sum() + (1 - beta) * (o.p * from_p).sum()
+    return g, loss, (1 - beta) * (o.p * (from_p - (o.p * from_p).sum()))
+
+
+def _scores(g):
+    """The label's score, the largest other one, and where that stands first."""
+    others = np.where(g.at, -np.inf, g.x)
+    first = (np.arange(g.x.shape[-1]) == others.argmax(-1)[..., None]) & ~g.at
+    return np.where(g.at, g.x, 0).sum(-1, keepdims=True), others.max(-1, keepdims=True), first
+
+
+@bounded
+def multiclass_hinge(scores, target, **about):
+    g = _given(scores, target, **about)
+    own, best, first = _scores(g)
+    z, active = 1 + best - own, 1 + best - own > 0
+    loss = Near(np.where(active, z, 0), np.where(active, 4 * (1 + abs(best) + abs(own)), 0))
+    return g, loss, Near(active * (first * g.real(1) - g.at))
+
+
+@bounded
+def categorical_hinge(scores, target, **about):
+    g = _given(scores, target, **about)
+    own, best, first = _scores(g)
+    rival = np.maximum(best, 0)
+    z, active = 1 + rival - own, 1 + rival - own > 0
+    loss = Near(np.where(active, z, 0), np.where(active, 4 * (1 + rival + abs(own)), 0))
+    return g, loss, Near(active * ((first & (best > 0)) * g.real(1) - g.at))
+
+
+@bounded
+def multi_margin(scores, target, *, p=1, margin=1.0, **about):
+    g = _given(scores, target, **about)
+    own, by = _scores(g)[0], g.q.value.sum(-1, keepdims=True) / g.x.shape[-1]
+    z = np.where(g.at, 0, np.maximum(0, margin + g.x - own))
+    z = Near(z, np.where(z > 0, 4 * (margin + abs(g.x) + abs(own)), 0))
+    slope = by * (Near((z.value > 0) * g.real(1)) if p == 1 else 2 * z)
+    g.share = g.kept
+    return g, by * (z if p == 1 else z * z).sum(), (-slope.sum()).where(g.at, slope)
+
+
+def _margin_softmax(g, psi, slope, scale):
+    """Cross entropy of scale * cosine, with psi of the label's cosine in its place."""
+    scale = g.real(scale)
+    o = _softmax_of(scale * np.where(g.at, psi, g.x), transformed=True)
+    w = g.q.sum()
+    return g, w * (g.t * o.loss).sum(), scale * w * (-(o.rest * slope)).where(g.at, o.p)
+
+
+@bounded
+def am_softmax(cosines, target, *, margin=0.35, scale=30.0, **about):
+    g = _given(cosines, target, **about)
+    return _margin_softmax(g, g.x - margin, 1, scale)
+
+
+@bounded
+def sm_softmax(logits, target, *, margin=0.35, **about):
+    g = _given(logits, target, **about)
+    return _margin_softmax(g, g.x - margin, 1, 1)
+
+
+@bounded
+def arcface(cosines, target, *, margin=0.5, scale=64.0, **about):
+    """cos(angle + margin); the floor of the sine is the epsilon of the arithmetic that is judged."""
+    g = _given(cosines, target, **about)
+    floor = np.finfo(_judged(g.real)).eps
+    cos, sin, c = np.cos(g.real(margin)), np.sin(g.real(margin)), np.clip(g.x, -1, 1)
+    root = np.sqrt(np.maximum((1 - c) * (1 + c), floor))
+    psi, slope = c * cos - sin * root, cos + np.where((1 - c) * (1 + c) > floor, sin * c / root, 0)
+    back = c <= -cos
+    slope = np.where(abs(g.x) > 1, 0, np.where(back, 1, slope))
+    slope = Near(slope, 4 * (abs(cos) + abs(slope)))
+    return _margin_softmax(g, np.where(back, c - margin * sin, psi), slope, scale)
+
+
+@bounded
+def l_softmax(cosines, target, *, margin=4, scale=30.0, **about):
+    """cos(m angle) on its pieces, Chebyshev polynomials by their angle. A recurrence of m steps, each of a
+    number up to 1 / sin, makes an error grow by as much again."""
+    g = _given(cosines, target, **about)
+    angle, joints = np.arccos(g.x), np.cos(np.arange(1, margin).astype(g.real) * np.pi / margin)
+    sign = (-1) ** (k := (g.x[..., None] < joints).sum(-1))
+    slope = sign * margin * np.where(g.x == 1, margin, np.sin(margin * angle) / np.sin(angle))
+    psi = sign * np.cos(margin * angle) - 2 * k
+    return _margin_softmax(g, psi, Near(slope, 4 * abs(slope) + 2 * (margin / np.sin(angle)) ** 2), scale)
+
+
+def _cosine(x1, x2, axis, real):
+    """(facts, cosine, its gradient by x1), vectors last. The one by x2 is that of the vectors exchanged."""
+    a, b = (np.moveaxis(np.asarray(x).astype(real), axis, -1) for x in (x1, x2))
+    rows = a.shape[:-1]
+    g = SimpleNamespace(share=np.ones(rows, real), kept=np.ones(rows, bool))
+    zero = ~(a.any(-1, keepdims=True) & b.any(-1, keepdims=True))
+    a_norm, b_norm = ((Near(v) * v).sum().sqrt() for v in (np.where(zero, 1, a), np.where(zero, 1, b)))
+    cosine = (Near(a) / a_norm * (b / b_norm)).sum()
+    grad = (b / b_norm - cosine * (a / a_norm)) / a_norm
+    return g, cosine.where(~zero, 0), grad.where(~zero, 0)
+
+
+@bounded
+def cosine_distance(x1, x2, *, axis, real):
+    g, cosine, grad = _cosine(x1, x2, axis, real)
+    return g, 1 - cosine, -grad
+
+
+@bounded
+def cosine_embedding(x1, x2, y, *, margin=0.0, axis, real):
+    g, cosine, grad = _cosine(x1, x2, axis, real)
+    same, over = np.asarray(y)[..., None] > 0, cosine - margin
+    active = over.value > 0
+    return g, (1 - cosine).where(same, over.where(active, 0)), (-grad).where(same, grad.where(active, 0))
 
 
 # --- where cancellation would drown a dense formula -----------------------------------------------------

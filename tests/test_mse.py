@@ -19,7 +19,7 @@ def check(pred, target, sample_weight=None, normalizer=None, reduction="mean"):
     call = dict(sample_weight=sample_weight, normalizer=normalizer, reduction=reduction)
     target_read = np.asarray(target).astype(compute(dtype))
     value, grad, hess, _ = ref.reduced(ref.mse(pred, target_read, real=real(dtype)), **call)
-    bound = ref.reduced(ref.mse_bounds(pred, target_read, eps(dtype), real=real(dtype)), **call)
+    bound = ref.reduced(ref.mse.bounds(pred, target_read, eps(dtype), real=real(dtype)), **call)
     got, got_grad = fl.mse.value_and_grad(pred, target, **call)
     assert (
         type(got) is float if reduction != "none" else got.dtype == compute(dtype) and got.shape == pred.shape

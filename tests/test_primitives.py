@@ -1,5 +1,7 @@
-"""softmax, log_softmax, logsumexp and gather_log_softmax: the kernels of cross entropy by themselves."""
+"""softmax, log_softmax, logsumexp and gather_log_softmax: the kernels of cross entropy by themselves; then
+sigmoid, log_sigmoid and softplus."""
 
+import mpmath
 import numpy as np
 import pytest
 import reference as ref
@@ -209,3 +211,143 @@ def test_arguments_are_checked(name):
         buffer = np.zeros(13)
         with pytest.raises(ValueError, match="overlap"):
             f(buffer[:12].reshape(3, 4), out=buffer[1:].reshape(3, 4))
+
+
+# --- sigmoid, log_sigmoid, softplus --------------------------------------------------------------------
+
+
+UNARY = {
+    "sigmoid": lambda x: np.where(x < 0, np.exp(np.minimum(x, 0)), 1) / (1 + np.exp(-abs(x))),
+    "log_sigmoid": lambda x: np.minimum(x, 0) - np.log1p(np.exp(-abs(x))),
+    "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))),
+}
+each_unary = pytest.mark.parametrize("name", UNARY)
+
+
+def of_all_sizes(dtype, n=100_000):
+    """Where results are normal numbers, the smallest and the largest arguments among them."""
+    rng, info = np.random.default_rng(10), np.finfo(dtype)
+    span = np.floor(-np.log(info.smallest_normal))
+    tiny = 10.0 ** rng.uniform(np.log10(info.smallest_normal), np.log10(span), n)
+    spread = [rng.uniform(-span, span, n), rng.standard_normal(n), tiny, -tiny, [0.0, span, -span]]
+    return np.concatenate(spread).astype(dtype)
+
+
+@each_unary
+@pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)
+def test_unary_within_4_ulp(dtype, name):
+    x = of_all_sizes(dtype)
+    want = UNARY[name](x.astype(np.longdouble))
+    got = getattr(fl, name)(x)
+    ulp = np.spacing(abs(want).astype(dtype)).astype(np.longdouble)
+    assert got.dtype == dtype and (abs(got - want) <= 4 * ulp).all()
+
+
+def test_the_oracle_of_unary_functions_against_mpmath():
+    """Longdouble itself is off by less than a thousandth of a ULP of float64."""
+    exact = {
+        "sigmoid": lambda v: 1 / (1 + mpmath.exp(-v)),
+        "log_sigmoid": lambda v: -mpmath.log1p(mpmath.exp(-v)),
+        "softplus": lambda v: mpmath.log1p(mpmath.exp(v)),
+    }
+    x = of_all_sizes(np.float64, 200)
+    with mpmath.workdps(60):
+        for name, f in exact.items():
+            for v, close in zip(x, UNARY[name](x.astype(np.longdouble))):
+                near = mpmath.mpf(np.format_float_scientific(close))
+                assert abs(near - f(mpmath.mpf(float(v)))) <= 2.0**-60 * abs(near), (name, v)
+
+
+@each_unary
+@pytest.mark.parametrize("dtype", DTYPES[2:], ids=str)
+def test_unary_of_every_half_number(dtype, name):
+    """Computed in float32 and rounded once."""
+    f, half = getattr(fl, name), np.arange(2**16, dtype=np.uint16).view(dtype)
+    with np.errstate(all="ignore"):  # a signalling NaN
+        want = f(half.astype(np.float32)).astype(dtype)
+    got = f(half)
+    nan = np.isnan(want.astype("f4"))
+    assert got.dtype == dtype and np.array_equal(np.isnan(got.astype("f4")), nan)
+    assert same_bits(got[~nan], want[~nan])
+
+
+@each_unary
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_unary_at_the_ends(dtype, name):
+    big = float(np.finfo(compute(dtype)).max) if dtype.itemsize > 2 else 3e4
+    x = np.array([-np.inf, -big, -120 if dtype == np.float32 else -1e4, 0, 200, big, np.inf, np.nan], dtype)
+    with np.errstate(all="raise"):
+        got = getattr(fl, name)(x).astype("f8")
+    x, log2 = x.astype("f8"), float(np.log(2.0).astype(dtype))
+    want = {
+        "sigmoid": [0, 0, 0, 0.5, 1, 1, 1, np.nan],
+        "log_sigmoid": [-np.inf, x[1], x[2], -log2, 0, 0, 0, np.nan],
+        "softplus": [0, 0, 0, log2, x[4], x[5], np.inf, np.nan],
+    }[name]
+    assert np.array_equal(got[[0, 3, 5, 6, 7]], np.array(want)[[0, 3, 5, 6, 7]], equal_nan=True)
+    assert got == pytest.approx(want, rel=eps(dtype), abs=float(np.finfo("f4").smallest_normal), nan_ok=True)
+
+
+@each_unary
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(7, 33), (2, 3, 65), (4097,), (), (0,), (3, 0)], ids=str)
+def test_unary_of_any_layout(shape, dtype, layout, name):
+    x, f, lay = make(np.random.default_rng(11), shape, dtype), getattr(fl, name), LAYOUTS[layout]
+    x = np.asarray(x)
+    want = f(x, n_threads=1)
+    assert isinstance(want, np.ndarray) and want.shape == shape
+    out = lay(np.full_like(want, 7))
+    assert same_bits(f(lay(x)), want)
+    assert f(lay(x), out=out) is out and same_bits(out, want)
+    inside = lay(x)
+    assert f(inside, out=inside, n_threads=3) is inside and same_bits(inside, want)
+
+
+@each_unary
+@pytest.mark.parametrize("out_dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_unary_out_of_another_dtype_is_the_result_rounded(dtype, out_dtype, name):
+    """From float64 to the half formats by way of float32, as everywhere in the core."""
+    x, f = make(np.random.default_rng(12), (999,), dtype), getattr(fl, name)
+    wide, out = np.empty(999, compute(dtype)), np.empty(999, out_dtype)
+    f(x, out=wide)
+    want = wide.astype("f4").astype(out_dtype) if out_dtype.itemsize == 2 else wide.astype(out_dtype)
+    assert f(x, out=out) is out and same_bits(out, want)
+
+
+@each_unary
+@pytest.mark.parametrize("n", [1, 15, 16, 17, 1025, 300_001])
+def test_unary_bits_do_not_depend_on_threads_or_neighbours(n, name):
+    f = getattr(fl, name)
+    for dtype in DTYPES:
+        x = make(np.random.default_rng(13), (n,), dtype)
+        want = f(x, n_threads=1)
+        for threads in (None, 2, 9):
+            assert same_bits(f(x, n_threads=threads), want)
+        assert same_bits(f(x[n // 3:]), want[n // 3:]) and same_bits(f(x[::-1])[::-1], want)
+
+
+@each_unary
+def test_unary_arguments(name):
+    f, x = getattr(fl, name), np.zeros((3, 4))
+    got = f([[0, 1], [2, 3]])
+    assert got.dtype == np.float64 and same_bits(got, f(np.array([[0.0, 1.0], [2.0, 3.0]])))
+    assert same_bits(f(x.astype(">f8")), f(x))
+    with pytest.raises(ValueError, match="n_threads"):
+        f(x, n_threads=0)
+    for out, error in [(np.empty((4, 3)), ValueError), (np.empty((3, 4), int), TypeError),
+                       (np.empty((3, 4), ">f8"), TypeError), ([], TypeError)]:
+        with pytest.raises(error, match="out"):
+            f(x, out=out)
+    read_only = np.empty((3, 4))
+    read_only.flags.writeable = False
+    with pytest.raises(ValueError, match=r"out.*read-only"):
+        f(x, out=read_only)
+    buffer = np.zeros(13)
+    with pytest.raises(ValueError, match="overlap"):
+        f(buffer[:12], out=buffer[1:])
+    with pytest.raises(TypeError, match="mask"):
+        f(np.ma.masked_array(x, mask=False))
+    with pytest.raises(TypeError, match="complex"):
+        f(x.astype(complex))

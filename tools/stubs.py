@@ -22,13 +22,14 @@ WIDTH = 110
 SCALAR, ARRAY = "float", "NDArray[Any]"
 # A reduction decides what the value is: an overload each.
 REDUCTIONS = (('Literal["mean", "sum"]', '"mean"', SCALAR), ('Literal["none"]', None, ARRAY))
+COMMON = ("value_and_grad", "grad", "intercept", "inverse_link")
 ANY_REDUCTION = ('Literal["mean", "sum", "none"]', '"mean"')
 
 HEAD = '''\
 """Written by `python -m tools.stubs` from the signatures of the losses: edit those, and run it again."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, TypeVar, overload, type_check_only
 
 from numpy.typing import ArrayLike, NDArray
@@ -55,12 +56,10 @@ class _Loss:
     __name__: str
     __signature__: inspect.Signature
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
-    def value_and_grad(self, *args: Any, **kwargs: Any) -> Any: ...
-    def grad(self, *args: Any, **kwargs: Any) -> Any: ...
-    def intercept(self, *args: Any, **kwargs: Any) -> Any: ...
-    def inverse_link(self, *args: Any, **kwargs: Any) -> Any: ...
+{common}
 
 losses: Mapping[str, _Loss]
+metrics: Mapping[str, Callable[..., Any]]
 '''
 
 
@@ -77,6 +76,8 @@ class Argument:
 
 def argument(parameter: inspect.Parameter) -> Argument:
     """One argument as it was declared; what is declared Any is something to make an array of."""
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return Argument(f"**{parameter.name}", "Any")
     optional = parameter.default is not parameter.empty
     type_ = TYPES.get(parameter.name, parameter.annotation)
     if type_ in ("Any", parameter.empty):
@@ -105,7 +106,7 @@ def definition(name: str, args: Sequence[Argument], result: str, *, method: bool
     """The lines of one function, wrapped; a docstring goes to the first of several overloads."""
     words = ["self"] * method + [str(a) for a in args if not a.keyword]
     keywords = [str(a) for a in args if a.keyword]
-    words += ["*", *keywords] if keywords else []
+    words += ["*"] * any(not k.startswith("**") for k in keywords) + keywords
     head, indent = f"def {name}(", "    " * method
     lines, line = [], head
     for i, word in enumerate(words):
@@ -150,8 +151,8 @@ def loss_class(loss: Any) -> str:
     reductions = [(Argument("reduction", type_, default), value) for type_, default, value in REDUCTIONS]
     outs, hess_outs = into("out", "_Out"), into("hess_out", "_HessOut")
 
-    def doc(name: str) -> str | None:
-        return inspect.getdoc(getattr(type(loss), name))
+    def doc(name: str) -> str | None:  # what every loss has is documented in the class of all
+        return None if hasattr(fl.losses["mae"], name) else inspect.getdoc(getattr(type(loss), name))
 
     lines = [
         *overloads("__call__", [([*operands, r, *options], value) for r, value in reductions], None),
@@ -174,16 +175,36 @@ def loss_class(loss: Any) -> str:
         unweighted = without(options, "sample_weight", "normalizer")
         lines += overloads("rows", [([*operands, *unweighted], "_Rows")], doc("rows"))
 
-    start = loss._intercept
-    lines += overloads("intercept", [(arguments(start), returned(start))], doc("intercept"))
+    if hasattr(loss, "value_and_grads"):
+        pair = Argument("outs", "tuple[Any, Any] | None", "None")
+        lines += overloads("value_and_grads",
+                           [([*operands, r, *options, pair], f"tuple[{value}, tuple[{ARRAY}, {ARRAY}]]")
+                            for r, value in reductions], doc("value_and_grads"))
+    if start := loss._intercept:
+        lines += overloads("intercept", [(arguments(start), returned(start))], doc("intercept"))
+    if loss._inverse_link:
+        lines += inverse_link(loss, doc("inverse_link"))
+    return instance(loss, "_Loss", lines)
+
+
+def inverse_link(loss: Any, doc: str | None) -> list[str]:
     link = arguments(loss._inverse_link)
     link[0] = Argument("raw", link[0].type, keyword=False)
+    variants = [(link, returned(loss._inverse_link))]
     if any(a.name == "out" for a in link):
-        variants = [([*without(link, "out"), o], result) for o, result in outs]
-    else:
-        variants = [(link, returned(loss._inverse_link))]
-    lines += overloads("inverse_link", variants, doc("inverse_link"))
-    return instance(loss, "_Loss", lines)
+        variants = [([*without(link, "out"), o], result) for o, result in into("out", "_Out")]
+    return overloads("inverse_link", variants, doc)
+
+
+def metric_class(metric: Any) -> str:
+    """A metric's result is what its function says; "none" makes it an array."""
+    args, result = [argument(p) for p in metric.__signature__.parameters.values()], returned(metric._function)
+    variants = [(args, result)]
+    if any(a.name == "reduction" for a in args) and not any(a.name == "k" for a in args):  # several k: an array
+        at = [a.name for a in args].index("reduction")
+        variants = [([*args[:at], Argument("reduction", type_, default), *args[at + 1:]], value)
+                    for type_, default, value in REDUCTIONS]
+    return instance(metric, "", overloads("__call__", variants, None))
 
 
 def instance(thing: Any, base: str, lines: Iterable[str]) -> str:
@@ -211,10 +232,13 @@ def gather_class(gather: Any) -> str:
 def stub() -> str:
     """The text of fastloss/__init__.pyi."""
     config = textwrap.indent(inspect.getdoc(fl.show_config) or "", "    ").strip() + "\n    "
-    parts = [HEAD.format(show_config=config)]
+    common = [definition(name, [], "Any", method=True, doc=inspect.getdoc(getattr(type(fl.mae), name)))
+              .replace("(self)", "(self, *args: Any, **kwargs: Any)") for name in COMMON]
+    parts = [HEAD.format(show_config=config, common="\n".join(common))]
     parts += [loss_class(loss) for loss in fl.losses.values()]
+    parts += [metric_class(metric) for metric in fl.metrics.values()]
     parts.append(gather_class(fl.gather_log_softmax))
-    for function in (fl.softmax, fl.log_softmax, fl.logsumexp):
+    for function in (fl.softmax, fl.log_softmax, fl.logsumexp, fl.sigmoid, fl.log_sigmoid, fl.softplus):
         parts.append("\n".join(with_out(function.__name__, function, "{}", method=False)) + "\n")
     names = "".join(f'    "{name}",\n' for name in fl.__all__)
     return "\n".join(parts) + f"\n__all__ = [\n{names}]\n"

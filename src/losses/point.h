@@ -1,16 +1,55 @@
 /* What an elementwise loss is: a scalar function of one prediction and one target that gives value,
  * gradient and curvature together. Kernels inline it and the compiler drops the parts not asked for, so
  * a formula is written once for both dtypes and with or without gradient. It must be free of branches
- * that do more than choose between two numbers, or the loop around it stays scalar. */
+ * that do more than choose between two numbers, or the loop around it stays scalar. A NaN in `pred` must
+ * come out of each choice as a NaN. */
 #ifndef FL_POINT_H
 #define FL_POINT_H
 
 #include "elementary.h"
+#include "fastloss.h"
 
 typedef struct {
     T value, grad, hess;
+    T second;  /* derivative by parameter 0, of losses that have one */
 } point;
 
-typedef point point_loss(T pred, T target, const T *parameter);
+/* The loss's own numbers. What T rounds off a double parameter is kept beside it. */
+enum { PARAMETERS = 4 };
+typedef struct {
+    T k[PARAMETERS], low[PARAMETERS];
+} parameters;
+
+INLINE parameters own_parameters(const fl_call *call) {
+    parameters own;
+    for (int i = 0; i < PARAMETERS; i++) {
+        own.k[i] = (T)call->parameter[i];
+        own.low[i] = (T)(call->parameter[i] - (double)own.k[i]);
+    }
+    return own;
+}
+
+typedef point point_loss(T pred, T target, const parameters *own);
+
+/* -1, 0 or 1; NaN of NaN. */
+INLINE T sign_of(T x) {
+    T down = x < 0 ? -1 : x;
+    return x > 0 ? 1 : down;
+}
+
+INLINE T square_root(T x) {
+#if FL_BITS == 32
+    return __builtin_sqrtf(x);
+#else
+    return __builtin_sqrt(x);
+#endif
+}
+
+/* c - parameter 0, as two numbers whose sum it is; c - k[0] is exact where they are within a factor of two. */
+INLINE T minus_parameter(T c, const parameters *own, T *low) {
+    T exact = c - own->k[0], high = exact - own->low[0];
+    *low = (exact - high) - own->low[0];
+    return high;
+}
 
 #endif

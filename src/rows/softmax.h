@@ -20,15 +20,12 @@
 #ifndef FL_SOFTMAX_H
 #define FL_SOFTMAX_H
 
-#include "labels.h"
-#include "softmax_second.h"
+#include "softmax_shares.h"
 
 /* LANES rows on their way through the passes. */
 typedef struct {
     ptrdiff_t first, n;
-    int64_t label[LANES];  /* -1: ignored, or no labels */
-    T q_label[LANES];      /* the target at the label; 0 where q is an array */
-    double weight[LANES];
+    hard y;
     sums s;
     rows r;
     T loss[LANES], logsumexp[LANES], entropy[LANES];
@@ -40,6 +37,8 @@ typedef struct {
     const fl_run *run;
     T scale;             /* of x inside exp; 1 where softcap has applied it already */
     int dense;           /* q is an array: soft targets or smoothing */
+    const share_kernel *shares;  /* a loss of every class's share, or NULL */
+    int outer;           /* which function of the cross entropy the loss is */
     int general;         /* softcap, Hessian or Hv: every derivative from the full formula */
     int wide;
     ptrdiff_t kept;      /* elements kept a row (wide) or a group; 0: none */
@@ -65,26 +64,20 @@ static int is_correct(const fl_call *call, const fl_run *run, ptrdiff_t row, int
 static void read_rows(const job *j, group *g) {
     const fl_call *call = j->call;
     const fl_softmax *p = &call->softmax;
+    hard *y = &g->y;
+    read_labels(call, j->run, g->first, g->n, y->at, y->weight);
     EACH_LANE(l) {
-        g->label[l] = -1;
-        g->weight[l] = 1;
-        g->q_label[l] = 0;
+        y->q[l] = where_((!j->dense) & (y->at[l] >= 0), 1);
+        y->slope[l] = y->gain[l] = 1;
     }
-    if (j->run->weight) memcpy(g->weight, j->run->weight + g->first, (size_t)g->n * sizeof *g->weight);
-    if (!call->op[FL_LABEL].data) return;
-    load_labels(g->label, row_of(j->run, FL_LABEL, g->first), call->op[FL_LABEL].type, j->run->step[FL_LABEL], g->n);
-    int64_t classes = call->classes, ignored = p->has_ignore ? p->ignore_index : -1;
-    EACH_LANE(l) {
-        /* Labels were checked before the call; a caller who changes them meanwhile harms only himself. */
-        int counts = (g->label[l] >= 0) & (g->label[l] < classes) & (g->label[l] != ignored);
-        g->label[l] = counts ? g->label[l] : -1;
-        g->weight[l] = counts ? g->weight[l] : 0;
-        g->q_label[l] = where_(counts, 1);
+    for (ptrdiff_t l = 0; l < g->n && (p->gain || p->margin_kind != FL_NO_MARGIN); l++) {
+        ptrdiff_t label = (ptrdiff_t)y->at[l];
+        T gain = label < 0 ? 0 : per_class(p->gain, label, 1);
+        if (j->outer) y->gain[l] = gain;
+        else if (!j->dense) y->q[l] = gain;
+        if (p->margin_kind != FL_NO_MARGIN) y->logit[l] = label < 0 ? 0 : logit_at(call, j->run, g->first + l, label);
     }
-    if (j->dense) memset(g->q_label, 0, sizeof g->q_label);
-    else if (p->gain)
-        for (ptrdiff_t l = 0; l < g->n; l++)
-            g->q_label[l] = g->label[l] < 0 ? 0 : per_class(p->gain, (ptrdiff_t)g->label[l], 1);
+    if (p->margin_kind != FL_NO_MARGIN) lower(p, y->logit, y->slope);
 }
 
 INLINE place place_of(const job *j, const group *g, ptrdiff_t l) {
@@ -103,11 +96,11 @@ static void first_pass(const job *j, group *g) {
         next_tile(&at);
         for (ptrdiff_t l = 0; l < parts; l++) {
             at.row = g->first + l, at.lane = (int)l;
-            x[l] = measure_tile(&at, j->scale, &g->s, g->e + l * j->kept);
+            x[l] = measure_tile(&at, j->scale, &g->y, &g->s, g->e + l * j->kept);
         }
         for (ptrdiff_t l = 0; l < parts; l++) {
             at.row = g->first + l, at.lane = (int)l;
-            add_tile(&at, j->scale, j->dense, g->label + l, &g->s, x[l], g->e + l * j->kept);
+            add_tile(&at, j->scale, j->dense, &g->y, &g->s, x[l], g->e + l * j->kept);
         }
         return;
     }
@@ -115,8 +108,8 @@ static void first_pass(const job *j, group *g) {
         T buffer[TILE];
         at = place_of(j, g, l);
         while (next_tile(&at)) {
-            const T *x = measure_tile(&at, j->scale, &g->s, buffer);
-            add_tile(&at, j->scale, j->dense, g->label + l, &g->s, x, g->e);
+            const T *x = measure_tile(&at, j->scale, &g->y, &g->s, buffer);
+            add_tile(&at, j->scale, j->dense, &g->y, &g->s, x, g->e);
         }
     }
 }
@@ -124,9 +117,9 @@ static void first_pass(const job *j, group *g) {
 static void write_facts(const job *j, const group *g) {
     const fl_operand *op = j->call->op;
     for (ptrdiff_t l = 0; l < g->n; l++) {
-        int counts = g->label[l] >= 0 || op[FL_TARGET].data;
+        int counts = g->y.at[l] >= 0 || op[FL_TARGET].data;
         T correct = op[FL_CORRECT].data && counts && is_finite(g->logsumexp[l]) &&
-                    is_correct(j->call, j->run, g->first + l, g->label[l], g->s.max[l]);
+                    is_correct(j->call, j->run, g->first + l, g->y.at[l], g->s.max[l]);
         const struct { int role; T value; } fact[] = {
             {FL_CORRECT, correct}, {FL_ENTROPY, g->entropy[l]}, {FL_LOGSUMEXP, g->logsumexp[l]}};
         for (int f = 0; f < 3; f++)
@@ -140,14 +133,19 @@ static void write_rows(const job *j, group *g, int per_class_output) {
     int middle = op[FL_ENTROPY].data || op[FL_VECTOR].data;
     for (ptrdiff_t l = 0; l < (j->wide ? g->n : 1); l++) {
         place at = place_of(j, g, l);
-        if (middle) middle_pass(&at, j->scale, &g->r, g->entropy);
+        const T *kept = j->kept ? g->e + l * j->kept : NULL;
+        if (j->shares) {
+            second_pass_of_shares(at, j->scale, j->shares, &g->r, &g->y, kept);
+            continue;
+        }
+        if (middle) middle_pass(&at, j->scale, &g->y, &g->r, g->entropy);
         if (per_class_output)
-            second_pass(at, j->scale, &g->r, j->dense, j->general, g->label + l, j->kept ? g->e + l * j->kept : NULL);
+            second_pass(at, j->scale, &g->r, j->dense, j->general, &g->y, kept);
     }
 }
 
 /* Groups go through each pass together, so that one waits less for the other's results. */
-static void softmax(const fl_call *call, const fl_run *run) {
+static void softmax(const fl_call *call, const fl_run *run, int outer, const share_kernel *shares) {
     enum { BATCH = 4, KEPT = BATCH * TILE, CACHED = 8192 };
     T e[KEPT];
     group groups[BATCH];
@@ -156,7 +154,8 @@ static void softmax(const fl_call *call, const fl_run *run) {
     job j = {
         .call = call, .run = run,
         .scale = p->softcap != 0 ? 1 : (T)p->logit_scale,
-        .dense = op[FL_TARGET].data || p->smooth,
+        .dense = !shares && (op[FL_TARGET].data || p->smooth),
+        .shares = shares, .outer = outer,
         .general = p->softcap != 0 || op[FL_HESS].data || op[FL_HVP].data,
         .wide = !call->lanes_across,
     };
@@ -186,8 +185,10 @@ static void softmax(const fl_call *call, const fl_run *run) {
         for (ptrdiff_t i = 0; i < n; i++) {
             group *g = &groups[i];
             T *value = (T *)run->value + g->first;
-            rows_finish(call, j.scale, &g->s, g->q_label, g->weight, g->loss, g->logsumexp, &g->r);
-            for (ptrdiff_t l = 0; l < g->n; l++) value[l] = op[FL_LABEL].data && g->label[l] < 0 ? 0 : g->loss[l];
+            rows_finish(call, j.scale, j.outer, &g->s, &g->y, g->loss, g->logsumexp, &g->r);
+            for (ptrdiff_t l = 0; shares && l < (j.wide ? g->n : 1); l++)
+                sum_shares(place_of(&j, g, l), j.scale, shares, &g->r, &g->y, j.kept ? g->e + l * j.kept : NULL, g->loss);
+            for (ptrdiff_t l = 0; l < g->n; l++) value[l] = op[FL_LABEL].data && g->y.at[l] < 0 ? 0 : g->loss[l];
         }
         for (ptrdiff_t i = 0; i < n; i++) {
             if (per_class_output || op[FL_ENTROPY].data) write_rows(&j, &groups[i], per_class_output);
@@ -196,5 +197,22 @@ static void softmax(const fl_call *call, const fl_run *run) {
     }
     stream_fence(call->stream);
 }
+
+static void rows_cross_entropy(const fl_call *call, const fl_run *run) { softmax(call, run, NONE, NULL); }
+
+/* Of a label, functions of the cross entropy; of a soft target, sums over the classes. */
+static void rows_focal(const fl_call *call, const fl_run *run) {
+    int soft = call->op[FL_TARGET].data != NULL;
+    softmax(call, run, soft ? NONE : FOCAL, soft ? &focal_shares : NULL);
+}
+
+static void rows_poly_cross_entropy(const fl_call *call, const fl_run *run) {
+    int soft = call->op[FL_TARGET].data != NULL;
+    softmax(call, run, soft ? NONE : POLY, soft ? &poly_shares : NULL);
+}
+
+static void rows_generalized_cross_entropy(const fl_call *call, const fl_run *run) { softmax(call, run, GENERALIZED, NULL); }
+static void rows_brier(const fl_call *call, const fl_run *run) { softmax(call, run, NONE, &brier_shares); }
+static void rows_js_div_with_logits(const fl_call *call, const fl_run *run) { softmax(call, run, NONE, &js_shares); }
 
 #endif

@@ -71,9 +71,9 @@ INLINE void tile_exp(const T *top, const T *x, ptrdiff_t chunks, T scale, const 
     memcpy(ties, count, sizeof count);
 }
 
-/* Of the target: sum q (max - u), and its mass below the maximum and at it. A class that q leaves out
- * contributes nothing, at -inf too. */
-INLINE void tile_target(const T *top, const T *x, const T *q, ptrdiff_t chunks, T scale, T *dots, T *below, T *at) {
+/* Of the target: sum q (max - u), or q (max - u + log q), and its mass below the maximum and at it. A class that
+ * q leaves out contributes nothing, at -inf too. */
+INLINE void tile_target(const T *top, const T *x, const T *q, const T *log_q, ptrdiff_t chunks, T scale, T *dots, T *below, T *at) {
     T max[LANES];
     memcpy(max, top, sizeof max);
     EACH_LANE(l) dots[l] = below[l] = at[l] = 0;
@@ -85,6 +85,7 @@ INLINE void tile_target(const T *top, const T *x, const T *q, ptrdiff_t chunks, 
                 T xl = x[k * LANES + l], ql = q[k * LANES + l];
                 T down = xl == -T_INF ? T_INF : scale * (max[l] - xl);
                 int at_top = xl == max[l];
+                if (log_q) down += log_q[k * LANES + l];
                 dot[l] += where_(ql != 0, ql * down);
                 under[l] += where_(!at_top, ql);
                 on[l] += where_(at_top, ql);
@@ -97,15 +98,9 @@ INLINE void tile_target(const T *top, const T *x, const T *q, ptrdiff_t chunks, 
     }
 }
 
-/* Lane sums of a tile go to their rows: across, a lane is a row; wide, all lanes are row `l`. */
-INLINE void add_lanes(double *total, const T *part, int wide, ptrdiff_t row) {
-    if (wide) total[row] += sum_parts(part);
-    else EACH_LANE(l) total[l] += (double)part[l];
-}
-
 /* The maximum of a row, or of LANES rows, with this tile; gives the tile's logits. */
-static const T *measure_tile(const place *at, T scale, sums *s, T *buffer) {
-    const T *x = fetch_logits(at, buffer);
+static const T *measure_tile(const place *at, T scale, const hard *y, sums *s, T *buffer) {
+    const T *x = fetch_logits(at, y, buffer);
     T max[LANES];
     EACH_LANE(l) max[l] = at->wide ? s->max[at->lane] : s->max[l];
     tile_max(max, x, at->chunks);
@@ -119,25 +114,26 @@ static const T *measure_tile(const place *at, T scale, sums *s, T *buffer) {
 }
 
 /* Adds a measured tile to the sums, and keeps its exponentials in `e`, which may be where x lies. */
-static void add_tile(const place *at, T scale, int dense, const int64_t *label, sums *s, const T *x, T *e) {
-    T qs[TILE], max[LANES], part[3][LANES];
+static void add_tile(const place *at, T scale, int dense, const hard *y, sums *s, const T *x, T *e) {
+    T qs[TILE], logs[TILE], max[LANES], part[3][LANES];
     EACH_LANE(l) max[l] = at->wide ? s->max[at->lane] : s->max[l];
     for (ptrdiff_t l = 0; l < at->rows; l++) {
-        ptrdiff_t i = position(at, label[l], l);
+        ptrdiff_t i = position(at, y->at[at->lane + l], l);
         if (i >= 0) s->at_label[at->lane + l] = x[i];
     }
     if (dense) {
-        tile_target(max, x, fetch_target(at, label, qs), at->chunks, scale, part[0], part[1], part[2]);
-        add_lanes(s->dot, part[0], at->wide, at->lane);
-        add_lanes(s->below, part[1], at->wide, at->lane);
-        add_lanes(s->at, part[2], at->wide, at->lane);
+        if (at->call->softmax.divergence) tile_target(max, x, fetch_target(at, y, qs, logs), logs, at->chunks, scale, part[0], part[1], part[2]);
+        else tile_target(max, x, fetch_target(at, y, qs, NULL), NULL, at->chunks, scale, part[0], part[1], part[2]);
+        add_lanes(s->dot, part[0], at);
+        add_lanes(s->below, part[1], at);
+        add_lanes(s->at, part[2], at);
     }
     ptrdiff_t along = at->call->op[FL_PRED].along, stride = LANES * along;
     const char *ahead = row_of(at->run, FL_PRED, at->row + at->rows_ahead) + (at->rows_ahead ? 0 : at->c + at->n) * along;
     if (scale == 1) tile_exp(max, x, at->chunks, 1, ahead, stride, e, part[0], part[1]); /* a product less */
     else tile_exp(max, x, at->chunks, scale, ahead, stride, e, part[0], part[1]);
-    add_lanes(s->others, part[0], at->wide, at->lane);
-    add_lanes(s->ties, part[1], at->wide, at->lane);
+    add_lanes(s->others, part[0], at);
+    add_lanes(s->ties, part[1], at);
 }
 
 #endif

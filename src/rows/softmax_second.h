@@ -2,23 +2,41 @@
 #ifndef FL_SOFTMAX_SECOND_H
 #define FL_SOFTMAX_SECOND_H
 
+#include "shares.h"
 #include "softmax_first.h"
+
+enum { NONE, FOCAL, POLY, GENERALIZED };
 
 /* What the second pass needs of a row. */
 typedef struct {
     T max[LANES], special[LANES];  /* special: the maximum if its p > 1/2, else NaN, which equals nothing */
     T log_s[LANES], inv_s[LANES], rest[LANES]; /* rest: others / s, which is 1 - p at the maximum */
     T coef[LANES], k[LANES], top[LANES];       /* k A / s; scale * weight; k g_u at the maximum */
-    T label[LANES];                            /* k g_u at the label */
-    T two_z[LANES], mean_v[LANES];             /* 2 z k; <p, u' v> */
+    T label[LANES];                            /* k g_u at the label, times u' of a margin */
+    T two_z[LANES], curve[LANES];              /* 2 z k; k times the second derivative of a function of the loss */
+    T mean_v[LANES];                           /* <p, u' v>; G of shares.h */
+    T sum[LANES];                              /* M of shares.h */
 } rows;
 
-/* From the sums of up to LANES rows: losses, and the constants of the second pass. `q_label`: the target
- * at the label, 0 where there is none. */
-static void rows_finish(const fl_call *call, T scale, const sums *s, const T *q_label, const double *weight, T *loss,
-                        T *logsumexp, rows *r) {
-    double z = call->softmax.z_loss;
-    T s_minus_1[LANES], down[LANES], e_label[LANES], label_on_top[LANES];
+/* The loss as a function of the cross entropy: its value there, and what derivatives are multiplied by. */
+INLINE void through(share_loss *f, T parameter, const T *p, const T *not_p, T *loss, T *slope, T *bend) {
+    EACH_LANE(l) {
+        share y = f(1, p[l], not_p[l], loss[l], parameter);
+        loss[l] = y.value, slope[l] = -y.slope, bend[l] = y.bend;
+    }
+}
+
+static void outer_loss(int outer, T parameter, const T *p, const T *not_p, T *loss, T *slope, T *bend) {
+    if (outer == FOCAL) through(focal_share, parameter, p, not_p, loss, slope, bend);
+    if (outer == POLY) through(poly_share, parameter, p, not_p, loss, slope, bend);
+    if (outer == GENERALIZED) through(generalized_share, parameter, p, not_p, loss, slope, bend);
+}
+
+/* From the sums of up to LANES rows: losses, and the constants of the second pass. */
+static void rows_finish(const fl_call *call, T scale, int outer, const sums *s, const hard *y, T *loss, T *logsumexp,
+                        rows *r) {
+    double z = call->softmax.z_loss, factor = call->softmax.factor;
+    T s_minus_1[LANES], down[LANES], e_label[LANES], label_on_top[LANES], p[LANES], not_p[LANES], slope[LANES], bend[LANES];
     double q_below[LANES];
     EACH_LANE(l) {
         double others = s->others[l] + (s->ties[l] - 1);
@@ -31,27 +49,42 @@ static void rows_finish(const fl_call *call, T scale, const sums *s, const T *q_
         int on_top = s->at_label[l] == s->max[l];
         down[l] = s->at_label[l] == -T_INF ? T_INF : scale * (s->max[l] - s->at_label[l]);
         e_label[l] = exp_nonpositive(-down[l]);
-        down[l] = where_(q_label[l] != 0, q_label[l] * down[l]);
-        q_below[l] = (double)where_(!on_top, q_label[l]);
+        down[l] = where_(y->q[l] != 0, y->q[l] * down[l]);
+        q_below[l] = (double)where_(!on_top, y->q[l]);
         label_on_top[l] = where_(on_top, 1);
     }
     EACH_LANE(l) {
-        double others = (double)s_minus_1[l], q = (double)q_label[l], below = s->below[l] + q_below[l];
+        double others = (double)s_minus_1[l], q = (double)y->q[l], below = s->below[l] + q_below[l];
         double mass = s->below[l] + s->at[l] + q, log_s = (double)r->log_s[l];
         double inv_s = 1 / (1 + others), lse = (double)scale * (double)s->max[l] + log_s, z_slope = 2 * z * lse;
-        double k = weight[l] != 0 ? call->scale * weight[l] : 0, coef = k * (mass + z_slope) * inv_s;
+        double k = y->weight[l] != 0 ? call->scale * y->weight[l] * factor : 0, coef = k * (mass + z_slope) * inv_s;
         double top = k * (below - mass * others * inv_s + z_slope * inv_s);
         double label = coef * (double)e_label[l] - k * q, on_top = (double)label_on_top[l];
-        loss[l] = (T)(mass * log_s + s->dot[l] + (double)down[l] + z * lse * lse);
+        loss[l] = (T)(factor * (mass * log_s + s->dot[l] + (double)down[l] + z * lse * lse));
         logsumexp[l] = (T)lse;
         r->inv_s[l] = (T)inv_s;
         r->rest[l] = (T)(others * inv_s);
         r->coef[l] = (T)coef;
         r->k[l] = (T)k;
         r->top[l] = (T)top;
-        r->label[l] = (T)(on_top != 0 ? top : label);
+        r->label[l] = (T)(on_top != 0 ? top : label) * y->slope[l];
         r->two_z[l] = (T)(2 * z * k);
-        r->mean_v[l] = 0;
+        r->curve[l] = r->mean_v[l] = r->sum[l] = 0;
+    }
+    if (outer == NONE) return;
+    EACH_LANE(l) {
+        T p_label = e_label[l] * r->inv_s[l];
+        p[l] = p_label;
+        not_p[l] = label_on_top[l] != 0 ? r->rest[l] : 1 - p_label;
+    }
+    outer_loss(outer, (T)call->parameter[0], p, not_p, loss, slope, bend);
+    EACH_LANE(l) {
+        T gain = y->gain[l], k = gain == 0 ? 0 : r->k[l], by = gain * slope[l], weighted = gain * loss[l];
+        loss[l] = (gain == 0) & (loss[l] == T_INF) ? 0 : weighted;
+        r->curve[l] = where_(k != 0, k * (gain * bend[l]));
+        r->coef[l] = where_(k != 0, by * r->coef[l]);
+        r->top[l] = where_(k != 0, by * r->top[l]);
+        r->label[l] = where_(k != 0, by * r->label[l]);
     }
 }
 
@@ -106,7 +139,8 @@ INLINE void tile_general(const rows *r, int dense, const T *x, const T *e, const
             T gu = dense ? grad_u(r, l, x[i], e[i], q[i]) : q[i] != 0 ? r->label[l] : ap;
             T not_p = x[i] == r->max[l] ? r->rest[l] : 1 - p, dv = d * v[i];
             g[i] = d * gu;
-            h[i] = d * d * (ap * not_p + r->two_z[l] * p * p) + gu * bend[i];
+            T turn = q[i] != 0 ? not_p : p; /* |p - t| of a hard target */
+            h[i] = d * d * (ap * not_p + r->two_z[l] * p * p + r->curve[l] * turn * turn) + gu * bend[i];
             hv[i] = d * (ap * (dv - r->mean_v[l]) + r->two_z[l] * p * r->mean_v[l]) + gu * bend[i] * v[i];
         }
 }
@@ -145,14 +179,14 @@ INLINE void tile_mean_v(const rows *r, const T *e, const T *v, const T *slope, p
 }
 
 /* Sums over p that a later output needs: <p, u' v> and the entropy. */
-static void middle_pass(const place *start, T scale, rows *r, T *entropy) {
+static void middle_pass(const place *start, T scale, const hard *y, rows *r, T *entropy) {
     T xs[TILE], e[TILE], vs[TILE], slope[TILE], bend[TILE];
     double mean[LANES] = {0}, sum[LANES] = {0};
     place at = *start;
     rows here;
     rows_spread(&here, r, &at);
     while (next_tile(&at)) {
-        const T *x = fetch_logits(&at, xs);
+        const T *x = fetch_logits(&at, y, xs);
         tile_shift_exp(&at, r, x, scale, e);
         tile_entropy(&here, x, e, at.chunks, scale, sum);
         if (!at.call->op[FL_VECTOR].data) continue;
@@ -172,10 +206,10 @@ INLINE void clear_uncounted(const place *at, const rows *r, T *g) {
             for (ptrdiff_t i = 0; i < at->chunks * LANES; i += at->wide ? 1 : LANES) g[i + l] = 0;
 }
 
-static void write_general(const place *at, const rows *r, int dense, const T *x, const T *e, const int64_t *label) {
+static void write_general(const place *at, const rows *r, int dense, const T *x, const T *e, const hard *y) {
     T qs[TILE], vs[TILE] = {0}, slope[TILE], bend[TILE], g[TILE], h[TILE], hv[TILE];
     const fl_operand *op = at->call->op;
-    const T *q = fetch_target(at, label, qs), *v = op[FL_VECTOR].data ? fetch(at, FL_VECTOR, vs, 0) : vs;
+    const T *q = fetch_target(at, y, qs, NULL), *v = op[FL_VECTOR].data ? fetch(at, FL_VECTOR, vs, 0) : vs;
     const struct { int role; T *tile; } result[] = {{FL_GRAD, g}, {FL_HESS, h}, {FL_HVP, hv}};
     rows here;
     rows_spread(&here, r, at);
@@ -188,22 +222,22 @@ static void write_general(const place *at, const rows *r, int dense, const T *x,
     }
 }
 
-static void write_dense(const place *at, T scale, const rows *r, const T *x, const T *e, const int64_t *label) {
+static void write_dense(const place *at, T scale, const rows *r, const T *x, const T *e, const hard *y) {
     T qs[TILE], g[TILE];
     rows here;
     rows_spread(&here, r, at);
-    tile_grad_dense(&here, x, e, fetch_target(at, label, qs), at->chunks, scale, g);
+    tile_grad_dense(&here, x, e, fetch_target(at, y, qs, NULL), at->chunks, scale, g);
     clear_uncounted(at, r, g);
     deliver(at, FL_GRAD, g);
 }
 
-static void write_hard(const place *at, T scale, const rows *r, const T *x, const T *e, const int64_t *label) {
+static void write_hard(const place *at, T scale, const rows *r, const T *x, const T *e, const hard *y) {
     T g[TILE];
     if (e) tile_grad_hard(at, r, NULL, e, scale, g);
     else if (scale == 1) tile_grad_hard(at, r, x, NULL, 1, g);
     else tile_grad_hard(at, r, x, NULL, scale, g);
     for (ptrdiff_t l = 0; l < at->rows; l++) {
-        ptrdiff_t i = position(at, label[l], l);
+        ptrdiff_t i = position(at, y->at[at->lane + l], l);
         if (i >= 0) g[i] = scale * r->label[at->lane + l];
     }
     clear_uncounted(at, r, g);
@@ -211,20 +245,20 @@ static void write_hard(const place *at, T scale, const rows *r, const T *x, cons
 }
 
 /* `kept`: the exponentials of the first pass, where one tile held the row. */
-static void second_pass(place at, T scale, const rows *r, int dense, int general, const int64_t *label, const T *kept) {
+static void second_pass(place at, T scale, const rows *r, int dense, int general, const hard *y, const T *kept) {
     const fl_operand *op = at.call->op;
     int hard = op[FL_GRAD].data && !dense && !general, log_softmax = op[FL_LOG_SOFTMAX].data != NULL;
     int need_x = !kept || dense || general || log_softmax;
     T xs[TILE], es[TILE], out[TILE];
     while (next_tile(&at)) {
-        const T *x = need_x ? fetch_logits(&at, xs) : NULL, *e = kept;
+        const T *x = need_x ? fetch_logits(&at, y, xs) : NULL, *e = kept;
         if (hard) {
-            write_hard(&at, scale, r, x, e, label);
+            write_hard(&at, scale, r, x, e, y);
             continue;
         }
         if (!kept) tile_shift_exp(&at, r, x, scale, es), e = es;
-        if (general) write_general(&at, r, dense, x, e, label);
-        else if (op[FL_GRAD].data) write_dense(&at, scale, r, x, e, label);
+        if (general) write_general(&at, r, dense, x, e, y);
+        else if (op[FL_GRAD].data) write_dense(&at, scale, r, x, e, y);
         if (op[FL_SOFTMAX].data) tile_softmax(&at, r, e, out), deliver(&at, FL_SOFTMAX, out);
         if (log_softmax) tile_log_softmax(&at, r, x, scale, out), deliver(&at, FL_LOG_SOFTMAX, out);
     }

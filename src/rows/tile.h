@@ -9,6 +9,7 @@
 #ifndef FL_TILE_H
 #define FL_TILE_H
 
+#include "labels.h"
 #include "load.h"
 
 enum { CHUNKS = 64, TILE = CHUNKS * LANES };
@@ -100,7 +101,39 @@ INLINE int next_tile(place *at) {
     return left > 0;
 }
 
+INLINE place stand(const fl_call *call, const fl_run *run, ptrdiff_t row) {
+    int wide = !call->lanes_across;
+    ptrdiff_t left = run->n - row, most = wide ? 1 : LANES;
+    return (place){.call = call, .run = run, .row = row, .rows = left < most ? left : most, .wide = wide};
+}
+
 INLINE char *row_of(const fl_run *run, int role, ptrdiff_t row) { return run->data[role] + row * run->step[role]; }
+
+/* Labels and weights of `n` rows; a row that does not count has label -1 and weight 0. Without labels all count. */
+static void read_labels(const fl_call *call, const fl_run *run, ptrdiff_t row, ptrdiff_t n, int64_t *label, double *weight) {
+    const fl_operand *op = &call->op[FL_LABEL];
+    int64_t classes = call->classes, ignored = call->softmax.has_ignore ? call->softmax.ignore_index : -1;
+    EACH_LANE(l) label[l] = -1, weight[l] = 1;
+    if (run->weight) memcpy(weight, run->weight + row, (size_t)n * sizeof *weight);
+    if (!op->data) return;
+    load_labels(label, row_of(run, FL_LABEL, row), op->type, run->step[FL_LABEL], n);
+    EACH_LANE(l) {
+        /* Labels were checked before the call; a caller who changes them meanwhile harms only himself. */
+        int counts = (label[l] >= 0) & (label[l] < classes) & (label[l] != ignored);
+        label[l] = counts ? label[l] : -1;
+        weight[l] = counts ? weight[l] : 0;
+    }
+}
+
+/* What the target says of LANES rows. */
+typedef struct {
+    int64_t at[LANES];     /* the label; -1: the row does not count, or there are no labels */
+    double weight[LANES];  /* of the row */
+    T q[LANES];            /* the target there; 0 where q is an array */
+    T gain[LANES];         /* the class's weight, where it multiplies a function of the loss */
+    T logit[LANES];        /* what a margin makes of the logit there */
+    T slope[LANES];        /* and its derivative */
+} hard;
 
 /* Position in the tile of class c of the tile's row l, or -1. */
 INLINE ptrdiff_t position(const place *at, int64_t c, ptrdiff_t l) {
@@ -109,12 +142,38 @@ INLINE ptrdiff_t position(const place *at, int64_t c, ptrdiff_t l) {
     return at->wide ? i : i * LANES + l;
 }
 
+/* Lane sums of a tile go to their rows: across, a lane is a row; wide, all lanes are row `lane`. */
+INLINE void add_lanes(double *total, const T *part, const place *at) {
+    if (at->wide) total[at->lane] += sum_parts(part);
+    else EACH_LANE(l) total[l] += (double)part[l];
+}
+
+INLINE void add_double_lanes(double *total, const double *part, const place *at) {
+    if (at->wide) total[at->lane] += sum_lanes(part);
+    else EACH_LANE(l) total[l] += part[l];
+}
+
+/* The tile in memory of the kernel's own, to be changed. */
+INLINE T *writable(const place *at, const T *x, T *tile) {
+    if (x != tile) memcpy(tile, x, (size_t)(at->chunks * LANES) * sizeof *x);
+    return tile;
+}
+
 /* A number of each lane's row: across, its own; wide, one for all. */
 INLINE void spread(T *to, const T *field, const place *at) {
     if (at->wide) {
         T one = field[at->lane];
         EACH_LANE(l) to[l] = one;
     } else memcpy(to, field, LANES * sizeof *to);
+}
+
+/* Asks for what is wanted after this tile: the processor's own prefetch stops while it works on one. */
+INLINE void look_ahead(const place *at, int role) {
+    const fl_operand *op = &at->call->op[role];
+    int more = at->c + at->n < at->call->classes;
+    const char *next = row_of(at->run, role, at->row + (more ? 0 : at->rows)) + (more ? (at->c + at->n) * op->along : 0);
+    ptrdiff_t bytes = at->wide ? at->n * op->along : more ? at->n * op->along : at->rows * at->run->step[role];
+    for (ptrdiff_t i = 0; i < bytes; i += 64) __builtin_prefetch(next + i);
 }
 
 INLINE const T *fetch(const place *at, int role, T *tile, T pad) {

@@ -1,0 +1,120 @@
+/* Losses of a raw score against a binary target, and functions of a score alone. */
+#ifndef FL_BINARY_H
+#define FL_BINARY_H
+
+#include "point.h"
+
+/* Of a score x, with e = exp(-|x|): nothing overflows, nothing cancels. */
+typedef struct {
+    T softplus, softplus_minus;  /* log(1 + exp(x)), log(1 + exp(-x)) */
+    T p, not_p;                  /* sigmoid(x), 1 - sigmoid(x) */
+    T slope;                     /* p (1 - p) */
+} logistic;
+
+INLINE logistic logistic_of(T x) {
+    T e = exp_nonpositive(-magnitude(x)), l = log1p_inside(e), large = 1 / (1 + e), small = e * large;
+    return (logistic){.softplus = max_(x, 0) + l, .softplus_minus = max_(-x, 0) + l,
+                      .p = x >= 0 ? large : small, .not_p = x >= 0 ? small : large, .slope = small * large};
+}
+
+/* The target as -1 or 1: the caller says how it is coded, as a slope and an offset. */
+INLINE T side_of(T target, const parameters *own) { return own->k[2] * target + own->k[3]; }
+
+/* y w softplus(-x) + (1 - y) softplus(x). A term of coefficient 0 is left out: the right infinity costs 0. */
+INLINE point binary_cross_entropy_with_logits(T pred, T target, const parameters *own) {
+    logistic f = logistic_of(pred);
+    T smoothing = own->k[1], keep = 1 - smoothing;
+    T yes = own->k[0] * (target * keep + smoothing / 2), no = (1 - target) * keep + smoothing / 2;
+    T miss = yes == 0 ? 0 : yes * f.softplus_minus, alarm = no == 0 ? 0 : no * f.softplus;
+    return (point){.value = miss + alarm, .grad = no * f.p - yes * f.not_p, .hess = (yes + no) * f.slope};
+}
+
+/* The same of a probability, clipped to [eps, 1 - eps]; the gradient is that at the clipped one. 1 - eps is
+ * rounded, so the logarithms of eps and of it are parameters. */
+INLINE point binary_cross_entropy(T pred, T target, const parameters *own) {
+    T eps = own->k[0], most = 1 - eps, c = pred < eps ? eps : pred;
+    int high = c > most;
+    c = high ? most : c;
+    T yes = target, no = 1 - target, d = high ? eps : 1 - c, log_c = log_(c), log_d = log1p_(-c);
+    T a = yes / c, b = no / d, miss = yes * (high ? own->k[2] : log_c), alarm = no * (high ? own->k[1] : log_d);
+    T nan = pred == pred ? 0 : pred;
+    a = yes == 0 ? 0 : a, b = no == 0 ? 0 : b;
+    miss = yes == 0 ? 0 : miss, alarm = no == 0 ? 0 : alarm;
+    return (point){.value = nan - miss - alarm, .grad = b - a + nan,
+                   .hess = (yes == 0 ? 0 : a / c) + (no == 0 ? 0 : b / d) + nan};
+}
+
+/* alpha_t n^gamma B: B the cross entropy, n = 1 - p_t = y (1 - p) + (1 - y) p. By x, n' = (1 - 2y) v with
+ * v = p (1 - p), B' = p - y, v' = v (1 - 2p). */
+INLINE point binary_focal(T pred, T target, const parameters *own) {
+    logistic f = logistic_of(pred);
+    T gamma = own->k[0], y = target, z = 1 - target, k = 1 - 2 * y;
+    T miss = y == 0 ? 0 : y * f.softplus_minus, alarm = z == 0 ? 0 : z * f.softplus;
+    T bce = miss + alarm, n = y * f.not_p + z * f.p, slope = z * f.p - y * f.not_p;
+    T power = exp_(gamma * log_(n)), share = f.slope / n, rise = share * bce;
+    power = gamma == 0 ? 1 : power;
+    power = (own->k[1] * y + own->k[2] * z) * power;
+    share = f.slope == 0 ? 0 : k * share, rise = f.slope == 0 ? 0 : k * rise;
+    T bend = gamma * (gamma - 1) * share * rise + gamma * ((f.not_p - f.p) * rise + 2 * share * slope) + f.slope;
+    return (point){.value = power == 0 ? 0 : power * bce, .grad = power * (gamma * rise + slope), .hess = power * bend};
+}
+
+INLINE point hinge(T pred, T target, const parameters *own) {
+    T s = side_of(target, own), m = 1 - s * pred, slope = m == m ? -s : m;
+    return (point){.value = m < 0 ? 0 : m, .grad = m < 0 ? 0 : slope};
+}
+
+INLINE point squared_hinge(T pred, T target, const parameters *own) {
+    T s = side_of(target, own), m = 1 - s * pred, square = m * m, slope = -2 * s * m;
+    return (point){.value = m < 0 ? 0 : square, .grad = m < 0 ? 0 : slope, .hess = m < 0 ? 0 : 2};
+}
+
+INLINE point perceptron(T pred, T target, const parameters *own) {
+    T s = side_of(target, own), m = -s * pred, slope = m == m ? -s : m;
+    return (point){.value = m < 0 ? 0 : m, .grad = m < 0 ? 0 : slope};
+}
+
+INLINE point soft_margin(T pred, T target, const parameters *own) {
+    T s = side_of(target, own);
+    logistic f = logistic_of(s * pred);
+    return (point){.value = f.softplus_minus, .grad = -s * f.not_p, .hess = f.slope};
+}
+
+/* (1 - z)^2 from z = -1 on, 0 from 1 on, below -4 z; z = y x. */
+INLINE point modified_huber(T pred, T target, const parameters *own) {
+    T s = side_of(target, own), z = s * pred, m = 1 - z, square = m * m, slope = -2 * s * m;
+    int line = z < -1, done = z > 1;
+    T value = line ? -4 * z : square, grad = line ? -4 * s : slope;
+    return (point){.value = done ? 0 : value, .grad = done ? 0 : grad, .hess = line | done ? 0 : 2};
+}
+
+INLINE point exponential(T pred, T target, const parameters *own) {
+    T s = side_of(target, own), e = exp_(-s * pred);
+    return (point){.value = e, .grad = -s * e, .hess = e};
+}
+
+/* 1 where the score lies on the target's side of the threshold; a NaN lies on neither. */
+INLINE point binary_accuracy(T pred, T target, const parameters *own) {
+    int up = pred > own->k[0], down = pred <= own->k[0];
+    T hit = side_of(target, own) > 0 ? where_(up, 1) : where_(down, 1);
+    return (point){.value = hit};
+}
+
+/* Functions of the score alone. */
+
+INLINE point sigmoid(T x, T unused, const parameters *own) {
+    (void)unused, (void)own;
+    return (point){.value = logistic_of(x).p};
+}
+
+INLINE point log_sigmoid(T x, T unused, const parameters *own) {
+    (void)unused, (void)own;
+    return (point){.value = -logistic_of(x).softplus_minus};
+}
+
+INLINE point softplus(T x, T unused, const parameters *own) {
+    (void)unused, (void)own;
+    return (point){.value = logistic_of(x).softplus};
+}
+
+#endif

@@ -1,0 +1,154 @@
+/* Losses of two vectors a and b a row (n, c), through t = <a, b> / (|a| |b|).
+ *
+ *     distance    1 - t
+ *     embedding   1 - t where y = 1, max(0, t - margin) where y = -1
+ *     dt/da = (b / |b| - t a / |a|) / |a|,  dt/db likewise;  a zero vector has t = 0 and gradient 0
+ *
+ * Two passes: the three products, in double; then the gradients. Where a square leaves the range of double, rows are
+ * scaled by a power of two near their largest entry.
+ */
+#ifndef FL_COSINE_H
+#define FL_COSINE_H
+
+#include "tile.h"
+
+typedef struct {
+    double ab[LANES], aa[LANES], bb[LANES];
+} products;
+
+INLINE void add_products(const T *a, const T *b, ptrdiff_t chunks, const double *as, const double *bs, products *sum) {
+    products s = *sum;
+    double scale_a[LANES], scale_b[LANES];
+    memcpy(scale_a, as, sizeof scale_a);
+    memcpy(scale_b, bs, sizeof scale_b);
+    for (ptrdiff_t k = 0; k < chunks; k++)
+        EACH_LANE(l) {
+            double x = (double)a[k * LANES + l] * scale_a[l], y = (double)b[k * LANES + l] * scale_b[l];
+            s.ab[l] += x * y;
+            s.aa[l] += x * x;
+            s.bb[l] += y * y;
+        }
+    *sum = s;
+}
+
+static products sweep(place at, const double *as, const double *bs) {
+    T x[TILE], y[TILE];
+    products lanes = {{0}, {0}, {0}}, s = {{0}, {0}, {0}};
+    while (next_tile(&at)) {
+        const T *a = fetch(&at, FL_PRED, x, 0);
+        look_ahead(&at, FL_PRED);
+        look_ahead(&at, FL_TARGET);
+        add_products(a, fetch(&at, FL_TARGET, y, 0), at.chunks, as, bs, &lanes);
+    }
+    add_double_lanes(s.ab, lanes.ab, &at);
+    add_double_lanes(s.aa, lanes.aa, &at);
+    add_double_lanes(s.bb, lanes.bb, &at);
+    return s;
+}
+
+/* A power of two that brings each row's largest entry near 1; 1 where there is none. */
+static void scales_of(place at, int role, double *scale) {
+    T tile[TILE], max[LANES] = {0};
+    while (next_tile(&at)) {
+        const T *x = fetch(&at, role, tile, 0);
+        for (ptrdiff_t k = 0; k < at.chunks; k++)
+            EACH_LANE(l) max[l] = max_(x[k * LANES + l] < 0 ? -x[k * LANES + l] : x[k * LANES + l], max[l]);
+    }
+    for (int l = 0; l < LANES; l++) {
+        T most = at.wide ? max_lanes(max) : max[l];
+        int exponent = 0;
+        if (most > 0 && is_finite(most)) {
+            for (double m = (double)most; m >= 2; m /= 2) exponent++;
+            for (double m = (double)most; m < 1; m *= 2) exponent--;
+        }
+        /* Not beyond the normal numbers, whose reciprocals are numbers. */
+        exponent = exponent < -1022 ? -1022 : exponent;
+        scale[l] = 1;
+        for (int i = 0; i < exponent; i++) scale[l] /= 2;
+        for (int i = 0; i > exponent; i--) scale[l] *= 2;
+    }
+}
+
+/* Any square that overflowed, or is so far from 1 that T might not hold the gradient's factors? */
+static int out_of_range(const products *s, ptrdiff_t rows) {
+    const double least = FL_BITS == 32 ? 0x1p-80 : 0x1p-900, most = FL_BITS == 32 ? 0x1p80 : 0x1p900;
+    int out = 0;
+    for (ptrdiff_t l = 0; l < rows; l++)
+        out |= !(s->aa[l] < most && s->bb[l] < most) || s->aa[l] < least || s->bb[l] < least;
+    return out;
+}
+
+/* The gradient by a is own * a + other * b, both scaled. */
+typedef struct {
+    T own[LANES], other[LANES];
+} pair;
+
+INLINE void cosine_gradient(const place *at, const T *a, const T *b, const double *as, const double *bs, const pair *by, T *g) {
+    T p[LANES], q[LANES], scale_a[LANES], scale_b[LANES];
+    spread(p, by->own, at);
+    spread(q, by->other, at);
+    EACH_LANE(l) scale_a[l] = (T)as[l], scale_b[l] = (T)bs[l];
+    for (ptrdiff_t k = 0; k < at->chunks; k++)
+        EACH_LANE(l) {
+            T x = a[k * LANES + l] * scale_a[l], y = b[k * LANES + l] * scale_b[l];
+            T along = where_(p[l] != 0, p[l] * x), across = where_(q[l] != 0, q[l] * y);
+            g[k * LANES + l] = along + across;
+        }
+}
+
+static void write_cosine(place at, const double *as, const double *bs, const pair *first, const pair *second) {
+    T x[TILE], y[TILE], g[TILE], h[TILE];
+    const fl_operand *op = at.call->op;
+    while (next_tile(&at)) {
+        const T *a = fetch(&at, FL_PRED, x, 0), *b = fetch(&at, FL_TARGET, y, 0);
+        cosine_gradient(&at, a, b, as, bs, first, g);
+        if (op[FL_SECOND].data) cosine_gradient(&at, b, a, bs, as, second, h);
+        deliver(&at, FL_GRAD, g);
+        if (op[FL_SECOND].data) deliver(&at, FL_SECOND, h);
+    }
+}
+
+static double root_of(double x) { return __builtin_sqrt(x); }
+
+static void cosine_rows(place at, int embedding) {
+    const fl_call *call = at.call;
+    double as[LANES], bs[LANES], weight[LANES];
+    int64_t label[LANES];
+    T *value = (T *)at.run->value + at.row;
+    pair first = {{0}, {0}}, second = first;
+    products s;
+    EACH_LANE(l) as[l] = bs[l] = 1;
+    s = sweep(at, as, bs);
+    if (out_of_range(&s, at.rows)) {
+        scales_of(at, FL_PRED, as);
+        scales_of(at, FL_TARGET, bs);
+        s = sweep(at, as, bs);
+    }
+    read_labels(call, at.run, at.row, at.rows, label, weight);
+    for (ptrdiff_t l = 0; l < at.rows; l++) {
+        double a = root_of(s.aa[l]), b = root_of(s.bb[l]), t = a == 0 || b == 0 ? 0 : s.ab[l] / a / b;
+        double loss = 1 - t, slope = -1;
+        if (embedding && load_one(row_of(at.run, FL_EXTRA, at.row + l), call->op[FL_EXTRA].type) < 0) {
+            loss = t - call->parameter[0];
+            slope = loss <= 0 ? 0 : 1;
+            loss = loss <= 0 ? 0 : loss;
+        }
+        double k = a == 0 || b == 0 || weight[l] == 0 ? 0 : slope * call->scale * weight[l];
+        first.other[l] = (T)(k == 0 ? 0 : k / a / b * as[l]);
+        second.other[l] = (T)(k == 0 ? 0 : k / a / b * bs[l]);
+        first.own[l] = (T)(k == 0 ? 0 : -k * t / a / a * as[l]);
+        second.own[l] = (T)(k == 0 ? 0 : -k * t / b / b * bs[l]);
+        value[l] = (T)loss;
+    }
+    if (call->op[FL_GRAD].data) write_cosine(at, as, bs, &first, &second);
+}
+
+INLINE void cosine(const fl_call *call, const fl_run *run, int embedding) {
+    for (ptrdiff_t row = 0; row < run->n; row += call->lanes_across ? LANES : 1) cosine_rows(stand(call, run, row), embedding);
+    stream_fence(call->stream);
+}
+
+static void rows_cosine_distance(const fl_call *call, const fl_run *run) { cosine(call, run, 0); }
+static void rows_cosine_embedding(const fl_call *call, const fl_run *run) { cosine(call, run, 1); }
+
+#endif

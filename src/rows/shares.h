@@ -1,0 +1,63 @@
+/* Losses that are a sum over classes of a function phi(p, t) of probability and target.
+ *
+ * Beside the value each gives two numbers that stay finite where p is 0: slope = p phi' and bend = p slope'. With G
+ * and M their sums, by the logits
+ *     grad = slope - p G
+ *     hess = (1 - 2p) bend - p (1 - p) G + p^2 M
+ * With a hard target phi(p_y, 1) is a function of the cross entropy l = -log p_y alone, with first derivative
+ * -slope and second derivative bend: what the softmax kernel has for l is multiplied by them.
+ *
+ * not_p = 1 - p and l = -log p come from the caller, who has them to full relative accuracy. */
+#ifndef FL_SHARES_H
+#define FL_SHARES_H
+
+#include "../losses/point.h"
+
+typedef struct {
+    T value, slope, bend;
+} share;
+
+typedef share share_loss(T t, T p, T not_p, T l, T parameter);
+
+/* t (1 - p)^gamma l. */
+INLINE share focal_share(T t, T p, T not_p, T l, T gamma) {
+    /* Where 1 - p is next to nothing l / n is what it is at the floor: what it is multiplied by vanishes. */
+    const T floor = T_MIN * (T)(1 << FL_BITS / 3);
+    T n = not_p < floor ? floor : not_p, power = exp_(gamma * log_(not_p)), odds = p / n, pl = p * l;
+    power = gamma == 0 ? 1 : power;
+    pl = p == 0 ? 0 : pl;
+    T rise = pl / n, curve = (gamma - 1) * odds * rise + 2 * odds - rise, value = t * power * l;
+    return (share){.value = t == 0 ? 0 : value, .slope = -t * power * (1 + gamma * rise), .bend = t * power * (gamma * curve)};
+}
+
+/* t (l + epsilon (1 - p)). */
+INLINE share poly_share(T t, T p, T not_p, T l, T epsilon) {
+    T value = t * (l + epsilon * not_p);
+    return (share){.value = t == 0 ? 0 : value, .slope = -t * (1 + epsilon * p), .bend = -t * epsilon * p};
+}
+
+/* t (1 - p^q) / q, 1 - exp(-a) being 2 h / (1 + h) with h = tanh(a / 2). */
+INLINE share generalized_share(T t, T p, T not_p, T l, T q) {
+    T a = q * l, h = tanh_(a / 2), power = t * exp_nonpositive(-a), value = t * (2 * h / (1 + h)) / q;
+    (void)p, (void)not_p;
+    return (share){.value = value, .slope = -power, .bend = q * power};
+}
+
+/* (p - t)^2. */
+INLINE share brier_share(T t, T p, T not_p, T l, T unused) {
+    (void)l, (void)unused;
+    T from_above = (1 - t) - not_p, from_below = p - t, d = t >= (T)0.5 ? from_above : from_below;
+    return (share){.value = d * d, .slope = 2 * p * d, .bend = 2 * p * (d + p)};
+}
+
+/* beta t log(t / m) + (1 - beta) p log(p / m), m = beta t + (1 - beta) p. */
+INLINE share js_share(T t, T p, T not_p, T l, T beta) {
+    (void)not_p, (void)l;
+    T rest = 1 - beta, m = beta * t + rest * p, d = p - t;
+    T of_t = t * log_ratio(t, m, -rest * d), of_p = p * log_ratio(p, m, beta * d);
+    of_t = t == 0 ? 0 : of_t;
+    of_p = p == 0 ? 0 : of_p;
+    return (share){.value = beta * of_t + rest * of_p, .slope = rest * of_p};
+}
+
+#endif
