@@ -5,13 +5,12 @@
 
 import pytest
 
-from benchmarks.contenders import available, calls
-from fastloss._bench import SHAPES, Calls, shape_label
+from benchmarks.contenders import calls, entries
+from fastloss._bench import SHAPES, shape_label
 
 
 # the last varies slowest: everything about one shape comes together
-@pytest.mark.parametrize("what", Calls._fields)
-@pytest.mark.parametrize("contender", available("cross_entropy"))
+@pytest.mark.parametrize("loss, contender, what", entries(["cross_entropy"]))
 @pytest.mark.parametrize("shape", SHAPES, ids=shape_label)
-def test_cross_entropy(benchmark, shape, contender, what):
-    benchmark(getattr(calls(contender, "cross_entropy", shape), what))
+def test_cross_entropy(benchmark, shape, loss, contender, what, shrink):
+    benchmark(getattr(calls(contender, loss, shape, shrink), what))

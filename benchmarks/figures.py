@@ -1,19 +1,19 @@
 """Every figure that the project has set itself, from one run: `python -m benchmarks.figures`.
 
-It takes some minutes and wants a quiet machine. "read" is a vector sum of the inputs and "copy" a copy of
-the first of them with ordinary stores, both on all cores and in turns with the contenders. `--json FILE`
-keeps the times for benchmarks/picture.py.
+It takes ten minutes and wants a quiet machine; `--only elementwise rows` takes these sections alone. "read"
+is a vector sum of the inputs and "copy" a copy of the first of them with ordinary stores, both on all cores
+and in turns with the contenders. `--json FILE` keeps the times for benchmarks/picture.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import statistics
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,36 +21,34 @@ import ml_dtypes
 import numpy as np
 
 import fastloss as fl
-from benchmarks.contenders import available
+from benchmarks.contenders import POOL, THREADS, Problem, available, installed, make_problem, prepare
+from benchmarks.formulas import FORMULAS, names
 from fastloss._bench import (
     MSE_SHAPE,
     SHAPES,
     SMALL_SHAPES,
     Array,
     Calls,
-    Case,
     describe,
     make_case,
-    prepare,
     row,
     shape_label,
     show_seconds,
     take_turns,
 )
 
-THREADS = os.cpu_count() or 1
-POOL = ThreadPoolExecutor(THREADS)
 Seconds = Mapping[str, float]  # by "contender what"
-Results = list[tuple[Case, Seconds]]
+Results = list[tuple[Problem, Seconds]]
+Turns = dict[str, Callable[[], object]]
 
 
-def bandwidth_calls(case: Case) -> dict[str, Callable[[], object]]:
+def bandwidth_calls(case: Problem) -> Turns:
     """NumPy lets go of the GIL, so threads do. A sum of integers is not held up by its own additions."""
 
     def parts(array: Array) -> list[Array]:
         return np.array_split(array.reshape(-1).view(np.int64), THREADS)
 
-    inputs = parts(case.pred) + (parts(case.target) if case.loss == "mse" else [])
+    inputs = [part for array in case.inputs if array.dtype.kind == "f" for part in parts(array)]
 
     def negative(source: Array, sink: Array) -> None:
         np.negative(source, out=sink)  # np.copyto is a memcpy, whose stores bypass the cache
@@ -92,23 +90,33 @@ class Report:
         self.rows: list[dict[str, Any]] = []
         self.verdicts: list[str] = []
 
-    def time(self, case: Case, peers: Iterable[str] | None = None, bandwidth: bool = False) -> Seconds:
-        """Takes turns with the peers (all of them, unless named), prints and keeps the times."""
-        contenders = available(case.loss)
-        if peers is not None:
-            contenders = {name: call for name, call in contenders.items() if name in ("fastloss", *peers)}
-        calls = prepare(case, contenders, threads=None)
-        turns: dict[str, Callable[[], object]] = {
-            f"{name} {what}": call for name, pair in calls.items() for what, call in pair._asdict().items()
+    def measure(
+        self,
+        case: Problem,
+        peers: Iterable[str] | None = None,
+        whats: Iterable[str] = Calls._fields,
+        beside: Turns | None = None,
+        patience: float = 20.0,
+    ) -> Seconds:
+        """Takes turns with the peers (all of them, unless named) and with what else is to be timed beside;
+        keeps the times."""
+        contenders = [name for name in available(case.loss) if peers is None or name in ("fastloss", *peers)]
+        turns: Turns = {
+            f"{name} {what}": call
+            for name, pair in prepare(case, contenders).items()
+            for what, call in pair._asdict().items()
+            if call and what in whats
         }
+        seconds = take_turns(turns | (beside or {}), rounds=11, patience=patience)
+        self.rows += (row(case, *reversed(turn.split()), seconds[turn]) for turn in turns)
+        return seconds
+
+    def time(self, case: Problem, peers: Iterable[str] | None = None, bandwidth: bool = False) -> Seconds:
+        """The whole of it, in a paragraph of its own."""
         value_and_grad = getattr(fl, case.loss).value_and_grad
-        turns["fastloss fresh"] = lambda: value_and_grad(case.pred, case.target)
-        if bandwidth:
-            turns |= bandwidth_calls(case)
-        seconds = take_turns(turns, rounds=11, patience=20.0)
-        for name in calls:
-            self.rows += (row(case, what, name, seconds[f"{name} {what}"]) for what in Calls._fields)
-        print_times(case, list(calls), seconds)
+        beside: Turns = {"fastloss fresh": lambda: value_and_grad(case.pred, case.target)}
+        seconds = self.measure(case, peers, beside=beside | (bandwidth_calls(case) if bandwidth else {}))
+        print_times(case, seconds)
         return seconds
 
     def at_least(self, text: str, value: float, wanted: float, unit: str = "x") -> None:
@@ -122,9 +130,9 @@ class Report:
         self.verdicts.append(f"  {text:62} {value:7.3g}{unit:3} {wanted:>10}   {verdict}")
 
 
-def print_times(case: Case, names: list[str], seconds: Seconds) -> None:
+def print_times(case: Problem, seconds: Seconds) -> None:
     print(f"\n{case.label}")
-    for name in names:
+    for name in [name for name in available(case.loss) if f"{name} forward" in seconds]:
         line = f"  {name:14}"
         for what, words in zip(Calls._fields, ("forward", "+ gradient"), strict=True):
             took = seconds[f"{name} {what}"]
@@ -139,11 +147,11 @@ def print_times(case: Case, names: list[str], seconds: Seconds) -> None:
         print(f"copy {copy:.1f} GB/s: with gradient {share['gradient']:.0f} % of it", flush=True)
 
 
-def shares(case: Case, seconds: Seconds) -> dict[str, float]:
+def shares(case: Problem, seconds: Seconds) -> dict[str, float]:
     """Percentages of read bandwidth (the value) and copy bandwidth (with the gradient); bytes are inputs
     read and outputs written."""
     read, copy = case.input_bytes / seconds["read"], 2 * case.pred.nbytes / seconds["copy"]
-    inputs = case.pred.nbytes + case.target.nbytes
+    inputs = sum(array.nbytes for array in case.inputs)
     return {
         "forward": 100 * inputs / seconds["fastloss forward"] / read,
         "gradient": 100 * (inputs + case.out.nbytes) / seconds["fastloss gradient"] / copy,
@@ -170,7 +178,7 @@ def against(report: Report, what: str, results: Results, peer: str, mean: float,
 def cross_entropy(report: Report, shrink: int) -> None:
     results = []
     for n, c in SHAPES:
-        case = make_case("cross_entropy", (n // shrink, c))
+        case = make_problem("cross_entropy", (n // shrink, c))
         seconds = report.time(case, bandwidth=True)
         results.append((case, seconds))
     against(report, "forward", results, "torch", mean=10, each=7)
@@ -184,16 +192,98 @@ def cross_entropy(report: Report, shrink: int) -> None:
             report.at_least(f"{case.label} gradient: of copy", share["gradient"], 65, "%")
 
 
-def mse(report: Report, shrink: int) -> None:
-    case = make_case("mse", (MSE_SHAPE[0] // shrink,))
-    share = shares(case, report.time(case, bandwidth=True))
-    report.at_least(f"{case.label} forward: of read", share["forward"], 80, "%")
-    report.at_least(f"{case.label} gradient: of copy", share["gradient"], 80, "%")
+MEMORY_BOUND = ("mse", "mae", "huber", "quantile")
+WITH_EXP = ("log_cosh", "binary_cross_entropy_with_logits", "poisson", "gamma", "binary_focal")
+
+
+def ratio(seconds: Seconds, peer: str, what: str) -> float:
+    return seconds.get(f"{peer} {what}", math.nan) / seconds[f"fastloss {what}"]
+
+
+def star(loss: str) -> str:
+    return " " if "torch" in FORMULAS[loss].theirs else "*"
+
+
+def elementwise(report: Report, shrink: int) -> None:
+    shape = (MSE_SHAPE[0] // shrink,)
+    print(f"\nelementwise, {shape_label(shape)} float32; * torch has no such loss: the same formula")
+    print(f"  {'':34}{'forward':>14}" + f"{'x JAX':>7}{'x torch':>9}{'of read':>9}", end="")
+    print(f"{'+ gradient':>14}" + f"{'x JAX':>7}{'x torch':>9}{'of copy':>9}")
+    for loss in names("regression", "binary"):
+        case = make_problem(loss, shape)
+        bound, slow = loss in MEMORY_BOUND, loss in WITH_EXP
+        seconds = report.measure(
+            case,
+            ["JAX", "torch"] if bound or slow else ["JAX"],
+            beside=bandwidth_calls(case) if bound else None,
+            patience=5.0 if bound or slow else 2.0,
+        )
+        share = shares(case, seconds) if bound else {}
+        line = f"  {loss:34}"
+        for what in Calls._fields:
+            line += f"{show_seconds(seconds[f'fastloss {what}']):>14}{ratio(seconds, 'JAX', what):6.1f}x"
+            line += f"{ratio(seconds, 'torch', what):7.1f}x{star(loss)}" if bound or slow else f"{'':9}"
+            line += f"{share[what]:7.0f} %" if bound else f"{'':9}"
+            if bound:
+                of = "of read" if what == "forward" else "of copy"
+                report.at_least(f"{loss} {what}: {of}", share[what], 80, "%")
+            if slow and installed("torch"):
+                report.at_least(f"{loss} {what}: x torch{star(loss)}", ratio(seconds, "torch", what), 12)
+            if installed("jax"):
+                report.at_least(f"{loss} {what}: x JAX", ratio(seconds, "JAX", what), 1)
+        print(line, flush=True)
+
+
+def rows(report: Report, shrink: int) -> None:
+    for n, c in (SHAPES[2], SHAPES[0]):
+        shape = (n // shrink, c)
+        print(f"\nvalue and gradient of rows, {shape_label(shape)} float32", end="; ")
+        print("* torch has no such loss: the same formula")
+        print(f"  {'':40}{'x torch':>10}   x the time of cross_entropy")
+        for loss in names("rows"):
+            case = make_problem(loss, shape)
+            seconds = report.measure(case, ["torch"], ["gradient"], own_cross_entropy(case), patience=2.0)
+            took, faster = seconds["fastloss gradient"], ratio(seconds, "torch", "gradient")
+            line = f"  {loss:28}{show_seconds(took):>12}{faster:9.1f}x{star(loss)}"
+            if "cross_entropy" in seconds:
+                line += f"{took / seconds['cross_entropy']:8.2f} {'of soft targets' if case.target.ndim == 2 else ''}"
+            print(line, flush=True)
+
+
+def own_cross_entropy(case: Problem) -> Turns:
+    """Of the same arrays, whatever they mean; not of two vectors, of which none is a target."""
+    if case.loss in ("cross_entropy", "cosine_distance", "cosine_embedding"):
+        return {}
+    value_and_grad, out = fl.cross_entropy.value_and_grad, np.empty_like(case.out)
+    return {"cross_entropy": lambda: value_and_grad(case.pred, case.target, out=out)}
+
+
+def metrics(report: Report, shrink: int) -> None:
+    n, c = SHAPES[2]
+    print(f"\nmetrics, {shape_label((n // shrink, c))} float32")
+    for loss in names("metrics"):
+        case = make_problem(loss, (n // shrink, c))
+        beside: Turns = {}
+        if loss == "top_k_accuracy":
+            beside = {"[1, 5]": lambda case=case: fl.top_k_accuracy(case.pred, case.target, k=[1, 5])}
+        seconds = report.measure(case, beside=beside, patience=2.0)
+        took = seconds["fastloss forward"]
+        line = f"  {loss:16}{show_seconds(took):>10}{case.input_bytes / took / 1e9:6.1f} GB/s"
+        for peer in available(loss):
+            if peer != "fastloss":
+                line += f"{ratio(seconds, peer, 'forward'):8.1f} x {peer}"
+        print(line, flush=True)
+        if beside:
+            both = seconds["[1, 5]"]
+            line = f"  {'k = [1, 5]':16}{show_seconds(both):>10}"
+            if "scikit-learn forward" in seconds:
+                line += f"{seconds['scikit-learn forward'] / both:25.1f} x scikit-learn for k = 5"
+            print(line, flush=True)
 
 
 def small_calls(report: Report, shrink: int) -> None:
     for shape in SMALL_SHAPES:
-        case = make_case("cross_entropy", shape)
+        case = make_problem("cross_entropy", shape)
         seconds = report.time(case)
         for what, limit in (("forward", 3.0), ("gradient", 4.0)):
             if shape == SMALL_SHAPES[0]:
@@ -201,15 +291,27 @@ def small_calls(report: Report, shrink: int) -> None:
                 peers = [s for name, s in seconds.items() if name.endswith(what) and "fastloss" not in name]
                 report.at_most(f"{case.label} {what}", ours * 1e6, limit, "us")
                 report.at_most(f"{case.label} {what}: of the best peer", 100 * ours / min(peers), 50, "%")
+    turns: Turns = {}
+    for loss in names("regression", "binary"):
+        for name, pair in prepare(make_problem(loss, (100,)), ["fastloss", "NumPy"]).items():
+            turns |= {f"{loss} {name} {what}": call for what, call in pair._asdict().items() if call}
+    seconds = take_turns(turns, rounds=7, at_least=0.002, patience=20.0)
+    print("\na call of 100 elements float32")
+    print(f"  {'':34}{'forward':>12}{'x NumPy':>9}{'+ gradient':>12}")
+    for loss in names("regression", "binary"):
+        took = seconds[f"{loss} fastloss forward"]
+        line = f"  {loss:34}{show_seconds(took):>12}{seconds[f'{loss} NumPy forward'] / took:8.1f}x"
+        print(line + f"{show_seconds(seconds[f'{loss} fastloss gradient']):>12}")
+        report.at_most(f"{loss} 100 float32 forward", took * 1e6, 2.5, "us")
 
 
 def half(report: Report, shrink: int) -> None:
     shape = (SHAPES[3][0] // shrink, SHAPES[3][1])
-    calls: dict[str, Callable[[], object]] = {}
-    cases: dict[str, Case] = {}
+    calls: Turns = {}
+    cases: dict[str, Problem] = {}
     for dtype in (np.float32, np.float16, ml_dtypes.bfloat16):
-        case = make_case("cross_entropy", shape, dtype)
-        [pair] = prepare(case, {"fastloss": available("cross_entropy")["fastloss"]}, None).values()
+        case = make_problem("cross_entropy", shape, dtype)
+        [pair] = prepare(case, ["fastloss"]).values()
         cases[case.pred.dtype.name] = case
         calls |= {f"{case.pred.dtype.name} {what}": call for what, call in pair._asdict().items()}
     seconds = take_turns(calls, rounds=11, patience=20.0)
@@ -226,7 +328,7 @@ def half(report: Report, shrink: int) -> None:
 def double(report: Report, shrink: int) -> None:
     results = []
     for n, c in SHAPES:
-        case = make_case("cross_entropy", (n // shrink, c), np.float64)
+        case = make_problem("cross_entropy", (n // shrink, c), np.float64)
         results.append((case, report.time(case, peers=["torch"])))
     for what in Calls._fields:
         against(report, what, results, "torch", mean=0, each=5)
@@ -249,20 +351,23 @@ def memory(report: Report, shrink: int) -> None:
                 report.at_most(f"peak memory {shape_label(shape)} {what}", extra, allowed, "MB")
 
 
-SECTIONS = {f.__name__: f for f in (cross_entropy, mse, small_calls, half, double, memory)}
+SECTIONS = {
+    section.__name__: section
+    for section in (cross_entropy, elementwise, rows, metrics, small_calls, half, double, memory)
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to keep the times")
     parser.add_argument("--quick", action="store_true", help="shapes of a 32nd: does it run at all?")
-    parser.add_argument("section", nargs="*", help=f"of {', '.join(SECTIONS)}; all unless named")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="these sections")
     options = parser.parse_args()
     shrink = 32 if options.quick else 1
     about, report = describe(None), Report()
     print("fastloss {version}, {isa}, {threads} threads, on {machine}".format_map(about))
     print(f"load average before: {os.getloadavg()[0]:.2f}; x is how many times as long as fastloss")
-    for name in options.section or SECTIONS:
+    for name in options.only:
         SECTIONS[name](report, shrink)
     print("\ntargets", *report.verdicts, sep="\n")
     if options.json:

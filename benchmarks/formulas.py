@@ -33,6 +33,10 @@ class Formula(NamedTuple):
     options: dict[str, Any]  # keyword arguments of fastloss, where the formula has not its defaults
     theirs: dict[str, Any]
 
+    @property
+    def is_metric(self) -> bool:
+        return self.family.endswith("metrics")
+
 
 FORMULAS: dict[str, Formula] = {}
 THEIRS = ("torch", "optax", "scipy", "sklearn", "sklearn_weight", "sklearn_metric")
@@ -49,9 +53,8 @@ def formula(family: str, *draws: Draw, options: dict[str, Any] | None = None, **
     return keep
 
 
-regression, binary, rows, metrics = (
-    functools.partial(formula, family) for family in ("regression", "binary", "rows", "metrics")
-)
+FAMILIES = ("regression", "binary", "rows", "metrics", "binary metrics")
+regression, binary, rows, metrics, binary_metrics = (functools.partial(formula, name) for name in FAMILIES)
 
 
 def names(*families: str) -> list[str]:
@@ -141,7 +144,7 @@ def mae(xp: Any, x: Array, y: Array) -> Array:
     normal,
     normal,
     torch=lambda F, x, y: F.huber_loss(x, y),
-    optax=lambda optax, x, y: optax.huber_loss(x, y),
+    optax=lambda losses, x, y: losses.huber_loss(x, y),
     scipy=lambda special, x, y: special.huber(1, x - y),
     sklearn=lambda loss, x: loss.HuberLoss(delta=1.0),
 )
@@ -233,7 +236,7 @@ def gaussian_nll(xp: Any, x: Array, y: Array, var: Array) -> Array:
     normal,
     bits,
     torch=lambda F, x, y: F.binary_cross_entropy_with_logits(x, y),
-    optax=lambda optax, x, y: optax.sigmoid_binary_cross_entropy(x, y),
+    optax=lambda losses, x, y: losses.sigmoid_binary_cross_entropy(x, y),
     sklearn=lambda loss, x: loss.HalfBinomialLoss(),
 )
 def binary_cross_entropy_with_logits(xp: Any, x: Array, y: Array) -> Array:
@@ -251,7 +254,7 @@ def binary_cross_entropy(xp: Any, x: Array, y: Array) -> Array:
     return -y * xp.log(p) - (1 - y) * xp.log1p(-p)
 
 
-@binary(normal, bits, optax=lambda optax, x, y: optax.sigmoid_focal_loss(x, y, gamma=2.0))
+@binary(normal, bits, optax=lambda losses, x, y: losses.sigmoid_focal_loss(x, y, gamma=2.0))
 def binary_focal(xp: Any, x: Array, y: Array) -> Array:
     p = xp.sigmoid(x)
     p_t = y * p + (1 - y) * (1 - p)
@@ -296,11 +299,11 @@ def exponential(xp: Any, x: Array, y: Array) -> Array:
     logits,
     labels,
     torch=lambda F, x, y: F.cross_entropy(x, y),
-    optax=lambda optax, x, y: optax.softmax_cross_entropy_with_integer_labels(x, y),
+    optax=lambda losses, x, y: losses.softmax_cross_entropy_with_integer_labels(x, y),
     sklearn=lambda loss, x: loss.HalfMultinomialLoss(n_classes=x.shape[1]),
 )
 def cross_entropy(xp: Any, x: Array, y: Array) -> Array:
-    return -xp.pick(xp.log_softmax(x), y)
+    return xp.cross_entropy(x, y)
 
 
 @rows(log_shares, labels, torch=lambda F, x, y: F.nll_loss(x, y))
@@ -324,7 +327,7 @@ def focal(xp: Any, x: Array, y: Array) -> Array:
 @rows(
     logits,
     labels,
-    optax=lambda optax, x, y: optax.poly_loss_cross_entropy(
+    optax=lambda losses, x, y: losses.poly_loss_cross_entropy(
         x, (y[:, None] == np.arange(x.shape[1])).astype(x.dtype), epsilon=1.0
     ),
 )
@@ -352,7 +355,7 @@ def brier_from_probabilities(xp: Any, x: Array, y: Array) -> Array:
     log_shares,
     shares,
     torch=lambda F, x, t: F.kl_div(x, t, reduction="batchmean"),
-    optax=lambda optax, x, t: optax.kl_divergence(x, t),
+    optax=lambda losses, x, t: losses.kl_divergence(x, t),
 )
 def kl_div(xp: Any, x: Array, t: Array) -> Array:
     return xp.sum(t * (xp.log(t) - x), axis=-1)
@@ -374,7 +377,7 @@ def js_div_with_logits(xp: Any, x: Array, t: Array) -> Array:
 @rows(
     logits,
     labels,
-    optax=lambda optax, x, y: optax.multiclass_hinge_loss(x, y),
+    optax=lambda losses, x, y: losses.multiclass_hinge_loss(x, y),
     sklearn_metric=lambda metrics, x, y: metrics.hinge_loss(y, x, labels=np.arange(x.shape[1])),
 )
 def multiclass_hinge(xp: Any, x: Array, y: Array) -> Array:
@@ -426,7 +429,7 @@ def sm_softmax(xp: Any, x: Array, y: Array) -> Array:
     normal,
     normal,
     torch=lambda F, x, y: 1 - F.cosine_similarity(x, y).mean(),
-    optax=lambda optax, x, y: optax.cosine_distance(x, y),
+    optax=lambda losses, x, y: losses.cosine_distance(x, y),
 )
 def cosine_distance(xp: Any, x: Array, y: Array) -> Array:
     norms = xp.sum(x**2, axis=-1) * xp.sum(y**2, axis=-1)
@@ -464,7 +467,7 @@ def top_k_accuracy(xp: Any, x: Array, y: Array) -> Array:
     return xp.sum(x > xp.pick(x, y)[:, None], axis=-1) < 5
 
 
-@metrics(normal, bits, sklearn_metric=lambda metrics, x, y: metrics.accuracy_score(y, x > 0))
+@binary_metrics(normal, bits, sklearn_metric=lambda metrics, x, y: metrics.accuracy_score(y, x > 0))
 def binary_accuracy(xp: Any, x: Array, y: Array) -> Array:
     return (x > 0) == (y > 0)
 

@@ -1639,8 +1639,7 @@ times the soft target t):
 
     loss = sum(q (epsilon (1 - p) - log p))     gradient Q p_j - q_j - epsilon p_j (q_j - sum(q p))
 
-plus epsilon (1 - sum(t)), so that with class weights of 1 the added term is epsilon (1 - sum(t p)) for a
-soft target of any mass. epsilon = 0 is cross entropy, -1 takes the first term of the series away.
+epsilon = 0 is cross entropy, -1 takes the first term of the series away.
 
 Parameters
 ----------
@@ -2053,8 +2052,8 @@ Kullback and Leibler, On information and sufficiency (1951).
 >>> round(value, 6)
 0.256526
 >>> grad
-array([[-0.25, -0.25, -0.  ],
-       [-0.  , -0.5 , -0.  ]])
+array([[-0.25, -0.25,  0.  ],
+       [ 0.  , -0.5 ,  0.  ]])
 """
 
 @type_check_only
@@ -2744,7 +2743,8 @@ phi is cos(angle + m) as long as that angle is below pi; no arc cosine is taken.
 Parameters
 ----------
 cosines : (..., C) float64, float32, float16 or bfloat16, any strides: of the angles between a sample and
-    each class, from unit vectors; c_y beyond [-1, 1] is clipped, as rounding may leave it there
+    each class, from unit vectors; c_y beyond [-1, 1], where rounding may leave it, is clipped, and
+    has gradient 0
 target : (...) integers or bool, the labels
 margin : in [0, pi / 2], in radians
 scale : > 0

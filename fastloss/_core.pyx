@@ -63,6 +63,7 @@ cdef extern from "fastloss.h" nogil:
     ctypedef struct fl_call:
         const fl_table *table
         fl_kernel *kernel
+        int elementwise
         int *rule
         int lanes_across
         int stream
@@ -388,6 +389,7 @@ cdef class Call:
         self.row_axis = -1
         self.c.table = table64 if op.type == FL_F64 else table32
         self.c.classes = self.c.rows = 1
+        self.c.elementwise = not rowwise
         if rowwise:
             if type(axis) is not int or not -FL_MAXDIM <= axis < FL_MAXDIM:
                 return 0

@@ -73,8 +73,8 @@ def kl_div(log_probs: Any, target: Any, *, log_target: bool = False) -> Paramete
     >>> round(value, 6)
     0.256526
     >>> grad
-    array([[-0.25, -0.25, -0.  ],
-           [-0.  , -0.5 , -0.  ]])
+    array([[-0.25, -0.25,  0.  ],
+           [ 0.  , -0.5 ,  0.  ]])
     """
     return Parameters(log_target=_check.flag("log_target", log_target))
 

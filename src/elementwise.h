@@ -8,7 +8,7 @@
 #ifndef FL_ELEMENTWISE_H
 #define FL_ELEMENTWISE_H
 
-#include "load.h"
+#include "block.h"
 #include "losses/point.h"
 
 /* k: what the gradient of each element is multiplied by, or NULL: `scale`. Constant NULLs among the pointers
@@ -22,7 +22,7 @@ typedef struct {
 INLINE void points(point_loss *loss, const parameters *own, ptrdiff_t n, block b) {
     for (ptrdiff_t i = 0; i < n; i++) {
         parameters here = *own;
-        if (b.extra) here.k[0] = b.extra[i], here.low[0] = 0;
+        if (b.extra) here.k[0] = b.extra[i];
         point p = loss(b.x[i], b.y[i], &here);
         T k = b.k ? b.k[i] : b.scale;
         b.value[i] = p.value;
@@ -49,24 +49,26 @@ INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int t
     T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], k[FL_BLOCK], g[FL_BLOCK], h[FL_BLOCK], s[FL_BLOCK];
     const fl_operand *op = call->op;
     const struct { int role; T *at; } result[] = {{FL_GRAD, g}, {FL_HESS, h}, {FL_SECOND, s}};
-    char *const *data = run->data;
-    ptrdiff_t n = run->n;
+    ptrdiff_t first = run->row, n = run->n;
     int everything = op[FL_HESS].data || op[FL_SECOND].data, weighted = run->weight != NULL;
     parameters own = own_parameters(call);
-    const T *x = load(xs, data[FL_PRED], op[FL_PRED].type, run->step[FL_PRED], n);
-    const T *y = op[FL_TARGET].data ? load(ys, data[FL_TARGET], op[FL_TARGET].type, run->step[FL_TARGET], n) : x;
+    const T *x = load_block(xs, call, FL_PRED, first, n);
+    const T *y = op[FL_TARGET].data ? load_block(ys, call, FL_TARGET, first, n) : x;
     block b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = run->value, .grad = g, .hess = h, .second = s};
 
     if (op[FL_GRAD].data && (weighted || everything))
         for (ptrdiff_t i = 0; i < n; i++) k[i] = (T)((weighted ? run->weight[i] : 1) * call->scale);
-    if (takes_array == ARRAY && op[FL_EXTRA].data) {
-        b.extra = load(extras, data[FL_EXTRA], op[FL_EXTRA].type, run->step[FL_EXTRA], n);
+    if (takes_array == SCALAR) choose(loss, &own, n, b, weighted, op[FL_GRAD].data != NULL, everything);
+    else {
+        /* One number is repeated: a function of a constant alone would be a branch, and the loop scalar. */
+        for (ptrdiff_t i = 0; !op[FL_EXTRA].data && i < n; i++) extras[i] = own.k[0];
+        if (op[FL_EXTRA].data) own.low[0] = 0;
+        b.extra = op[FL_EXTRA].data ? load_block(extras, call, FL_EXTRA, first, n) : extras;
         choose(loss, &own, n, b, weighted, op[FL_GRAD].data != NULL, everything);
-    } else choose(loss, &own, n, b, weighted, op[FL_GRAD].data != NULL, everything);
+    }
 
     for (int i = 0; i < 3; i++)
-        if (op[result[i].role].data)
-            store(run->data[result[i].role], op[result[i].role].type, run->step[result[i].role], result[i].at, n, call->stream);
+        if (op[result[i].role].data) store_block(call, result[i].role, first, result[i].at, n);
     stream_fence(call->stream);
 }
 

@@ -70,6 +70,7 @@ typedef void fl_kernel(const fl_call *, const fl_run *);
 struct fl_call {
     const fl_table *table;
     fl_kernel *kernel;    /* of that table */
+    int elementwise;      /* every element is a row: blocks go to the kernel whole, whatever their strides */
     int rule[2];          /* fl_rule: of FL_TARGET, and of FL_EXTRA */
     int lanes_across;     /* row losses: lanes across rows (few classes, or class axis not last) */
     int stream;           /* large outputs bypass the cache */
@@ -83,9 +84,9 @@ struct fl_call {
     double parameter[4];  /* the loss's own numbers */
 };
 
-/* Rows of a block whose addresses are a constant step apart in each operand. */
+/* Rows of a block whose addresses are a constant step apart in each operand; for an elementwise kernel, the block. */
 struct fl_run {
-    ptrdiff_t n;
+    ptrdiff_t row, n;      /* of the call */
     char *data[FL_ROLES];
     ptrdiff_t step[FL_ROLES];
     const double *weight;  /* one a row, or NULL */

@@ -48,7 +48,8 @@ static void put_values(const fl_call *call, const fl_run *run) {
     T *value = run->value;
     if (run->weight && !call->raw_values)
         for (ptrdiff_t i = 0; i < run->n; i++) value[i] = run->weight[i] != 0 ? (T)(run->weight[i] * (double)value[i]) : 0;
-    store(run->data[FL_VALUE], call->op[FL_VALUE].type, run->step[FL_VALUE], value, run->n, call->stream);
+    if (call->elementwise) store_block(call, FL_VALUE, run->row, value, run->n);
+    else store(run->data[FL_VALUE], call->op[FL_VALUE].type, run->step[FL_VALUE], value, run->n, call->stream);
 }
 
 #define FIRST(BREACH)                                              \

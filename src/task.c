@@ -4,9 +4,9 @@
  * position, so the sum over them, and with it every bit of a result, does not depend on strides.
  */
 #define FL_BITS 64
+#include "block.h"
 #include "fastloss.h"
 #include "labels.h"
-#include "load.h"
 
 enum { LABELS = 256 };
 
@@ -14,7 +14,7 @@ ptrdiff_t fl_tasks(const fl_call *call) { return (call->rows + call->per_task - 
 
 /* The longest run from `row` on, at most `n` rows. */
 static fl_run run_at(const fl_call *call, ptrdiff_t row, ptrdiff_t n) {
-    fl_run run = {.n = n};
+    fl_run run = {.row = row, .n = n};
     int last = call->ndim - 1;
     for (int role = 0; role < FL_ROLES; role++) {
         run.data[role] = call->op[role].data;
@@ -35,38 +35,55 @@ static fl_run next_run(const fl_call *call, const fl_run *run, ptrdiff_t row, pt
     fl_run next = *run;
     for (int role = 0; role < FL_ROLES; role++)
         if (next.data[role]) next.data[role] += run->n * run->step[role];
-    next.n = n;
+    next.row = row, next.n = n;
     return next;
 }
 
-double fl_task(const fl_call *call, ptrdiff_t task) {
-    double values[FL_BLOCK], weights[FL_BLOCK], total = 0;
+/* The losses of a block of rows, run by run. */
+static void block_of_rows(const fl_call *call, fl_run *run, ptrdiff_t row, ptrdiff_t n, double *values, double *weights) {
     size_t size = (size_t)call->table->bits / 8;
+    for (ptrdiff_t done = 0; done < n; done += run->n) {
+        *run = next_run(call, run, row + done, n - done);
+        run->value = (char *)values + (size_t)done * size;
+        if (weights) {
+            convert(weights + done, run->data[FL_WEIGHT], call->op[FL_WEIGHT].type, run->step[FL_WEIGHT], run->n);
+            run->weight = weights + done;
+        }
+        call->kernel(call, run);
+        if (call->op[FL_VALUE].data) call->table->put_values(call, run);
+    }
+}
+
+/* Those of a block of elements. Gives their weights, which are where they lie or in the buffer. */
+static const double *block_of_elements(const fl_call *call, ptrdiff_t row, ptrdiff_t n, double *values, double *buffer) {
+    fl_run run = {.row = row, .n = n, .value = values};
+    if (call->op[FL_WEIGHT].data) run.weight = load_block(buffer, call, FL_WEIGHT, row, n);
+    call->kernel(call, &run);
+    if (call->op[FL_VALUE].data) call->table->put_values(call, &run);
+    return run.weight;
+}
+
+double fl_task(const fl_call *call, ptrdiff_t task) {
+    double values[FL_BLOCK], buffer[FL_BLOCK], total = 0;
+    const double *weights = call->op[FL_WEIGHT].data ? buffer : NULL;
     ptrdiff_t row = task * call->per_task, left = call->rows - row;
     if (left > call->per_task) left = call->per_task;
-    int weighted = call->op[FL_WEIGHT].data != NULL, unreduced = call->op[FL_VALUE].data != NULL;
-    fl_run run = run_at(call, row, 0);
+    fl_run run = {.n = 0};
+    if (!call->elementwise) run = run_at(call, row, 0);
 
     while (left > 0) {
         ptrdiff_t block = left < call->per_block ? left : call->per_block;
-        for (ptrdiff_t done = 0; done < block; done += run.n) {
-            run = next_run(call, &run, row + done, block - done);
-            run.value = (char *)values + (size_t)done * size;
-            if (weighted) {
-                convert(weights + done, run.data[FL_WEIGHT], call->op[FL_WEIGHT].type, run.step[FL_WEIGHT], run.n);
-                run.weight = weights + done;
-            }
-            call->kernel(call, &run);
-            if (unreduced) call->table->put_values(call, &run);
-        }
-        if (!unreduced) total += call->table->sum(values, weighted ? weights : NULL, block);
+        if (call->elementwise) weights = block_of_elements(call, row, block, values, buffer);
+        else block_of_rows(call, &run, row, block, values, weights ? buffer : NULL);
+        if (!call->op[FL_VALUE].data) total += call->table->sum(values, weights, block);
         row += block, left -= block;
     }
     return total;
 }
 
-static void scan_labels(const fl_call *call, const fl_run *run, ptrdiff_t row, const double *class_weight,
-                        const double *weight, fl_scan *found) {
+static void scan_labels(const fl_call *call, const fl_run *run, const double *class_weight, fl_scan *found) {
+    const double *weight = run->weight;
+    ptrdiff_t row = run->row;
     const fl_softmax *p = &call->softmax;
     int64_t label[LABELS];
     load_labels(label, run->data[FL_LABEL], call->op[FL_LABEL].type, run->step[FL_LABEL], run->n);
@@ -81,44 +98,85 @@ static void scan_labels(const fl_call *call, const fl_run *run, ptrdiff_t row, c
     }
 }
 
-/* The first row that breaks the rule and has a weight. Rows of one number are looked at together. */
-static void scan_rule(const fl_call *call, const fl_run *run, ptrdiff_t row, int role, int rule, ptrdiff_t *found) {
+static void scan_weights(const double *weight, ptrdiff_t row, ptrdiff_t n, fl_scan *found) {
+    for (ptrdiff_t i = 0; i < n && found->bad_weight < 0; i++)
+        if (!(weight[i] >= 0 && is_finite(weight[i]))) found->bad_weight = row + i;
+}
+
+/* The first of n elements that breaks the rule and has a weight, or -1. */
+static ptrdiff_t breach(const fl_call *call, int rule, const char *from, int type, ptrdiff_t step, ptrdiff_t n,
+                        const double *weight) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        ptrdiff_t at = call->table->breach(rule, from + i * step, type, step, n - i);
+        if (at < 0) return -1;
+        i += at;
+        if (!(weight && weight[i] == 0)) return i;
+    }
+    return -1;
+}
+
+/* One operand of a block of elements. */
+static void scan_elements(const fl_call *call, int role, int rule, ptrdiff_t row, ptrdiff_t n, const double *weight,
+                          ptrdiff_t *found) {
+    double buffer[FL_BLOCK];
     const fl_operand *op = &call->op[role];
-    int single = call->classes == 1 || op->along == 0;
     if (!op->data || rule == FL_ANY || *found >= 0) return;
-    for (ptrdiff_t i = 0; i < run->n;) {
-        const char *from = run->data[role] + i * run->step[role];
-        ptrdiff_t at = call->table->breach(rule, from, op->type, single ? run->step[role] : op->along, single ? run->n - i : call->classes);
-        if (at < 0 && single) return;
-        ptrdiff_t bad = single ? i + at : i;
-        if (at >= 0 && !(run->weight && run->weight[bad] == 0)) {
-            *found = row + bad;
-            return;
-        }
-        i = bad + 1;
+    ptrdiff_t step = call->ndim ? op->stride[call->ndim - 1] : 0, at;
+    if (is_line(call, op)) at = breach(call, rule, op->data + row * step, op->type, step, n, weight);
+    else at = breach(call, rule, (const char *)load_block(buffer, call, role, row, n), FL_F64, sizeof *buffer, n, weight);
+    if (at >= 0) *found = row + at;
+}
+
+/* One operand of a run of rows: a number a row, or one a class. */
+static void scan_rows(const fl_call *call, const fl_run *run, int role, int rule, ptrdiff_t *found) {
+    const fl_operand *op = &call->op[role];
+    if (!op->data || rule == FL_ANY || *found >= 0) return;
+    if (op->along == 0) {
+        ptrdiff_t at = breach(call, rule, run->data[role], op->type, run->step[role], run->n, run->weight);
+        if (at >= 0) *found = run->row + at;
+    }
+    for (ptrdiff_t i = 0; op->along && i < run->n && *found < 0; i++) {
+        const char *row = run->data[role] + i * run->step[role];
+        if (call->table->breach(rule, row, op->type, op->along, call->classes) >= 0 && !(run->weight && run->weight[i] == 0))
+            *found = run->row + i;
     }
 }
 
-void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t task, fl_scan *found) {
-    const fl_operand *op = call->op;
+static void scan_block_of_elements(const fl_call *call, ptrdiff_t row, ptrdiff_t n, fl_scan *found) {
+    double buffer[FL_BLOCK];
+    const double *weight = call->op[FL_WEIGHT].data ? load_block(buffer, call, FL_WEIGHT, row, n) : NULL;
+    found->counted += n;
+    for (ptrdiff_t i = 0; weight && i < n; i++) found->weight += weight[i];
+    if (weight) scan_weights(weight, row, n, found);
+    scan_elements(call, FL_TARGET, call->rule[0], row, n, weight, &found->bad_target);
+    scan_elements(call, FL_EXTRA, call->rule[1], row, n, weight, &found->bad_extra);
+}
+
+static void scan_run_of_rows(const fl_call *call, fl_run *run, const double *class_weight, fl_scan *found) {
+    const fl_operand *op = &call->op[FL_WEIGHT];
     double weights[LABELS];
+    if (op->data) {
+        convert(weights, run->data[FL_WEIGHT], op->type, run->step[FL_WEIGHT], run->n);
+        scan_weights(weights, run->row, run->n, found);
+        run->weight = weights;
+    }
+    if (call->op[FL_LABEL].data) scan_labels(call, run, class_weight, found);
+    else found->counted += run->n;
+    for (ptrdiff_t i = 0; run->weight && !call->op[FL_LABEL].data && i < run->n; i++) found->weight += weights[i];
+    scan_rows(call, run, FL_TARGET, call->rule[0], &found->bad_target);
+    scan_rows(call, run, FL_EXTRA, call->rule[1], &found->bad_extra);
+}
+
+void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t task, fl_scan *found) {
     ptrdiff_t row = task * call->per_task, end = row + call->per_task;
     if (end > call->rows) end = call->rows;
     *found = (fl_scan){.bad_label = -1, .bad_weight = -1, .bad_target = -1, .bad_extra = -1};
-
+    for (ptrdiff_t n; call->elementwise && row < end; row += n) {
+        n = end - row < FL_BLOCK ? end - row : FL_BLOCK;
+        scan_block_of_elements(call, row, n, found);
+    }
     for (fl_run run; row < end; row += run.n) {
         run = run_at(call, row, end - row < LABELS ? end - row : LABELS);
-        if (op[FL_WEIGHT].data) {
-            convert(weights, run.data[FL_WEIGHT], op[FL_WEIGHT].type, run.step[FL_WEIGHT], run.n);
-            for (ptrdiff_t i = 0; i < run.n; i++)
-                if (!(weights[i] >= 0 && is_finite(weights[i])) && found->bad_weight < 0) found->bad_weight = row + i;
-        }
-        const double *weight = op[FL_WEIGHT].data ? weights : NULL;
-        if (op[FL_LABEL].data) scan_labels(call, &run, row, class_weight, weight, found);
-        else found->counted += run.n;
-        for (ptrdiff_t i = 0; weight && !op[FL_LABEL].data && i < run.n; i++) found->weight += weight[i];
-        run.weight = weight;
-        scan_rule(call, &run, row, FL_TARGET, call->rule[0], &found->bad_target);
-        scan_rule(call, &run, row, FL_EXTRA, call->rule[1], &found->bad_extra);
+        scan_run_of_rows(call, &run, class_weight, found);
     }
 }

@@ -72,6 +72,17 @@ def same_bits(a, b):
     return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(bits(a), bits(b))
 
 
+def rounded(a, dtype):
+    """To nearest, once. NumPy's bfloat16 has float64 rounded to float32 first: that goes towards zero here,
+    and odd where it loses something, so that the second rounding sees what the first one lost."""
+    with np.errstate(over="ignore"):
+        if a.dtype == np.float64 and dtype == BFLOAT16:
+            near = a.astype(np.float32)
+            down = np.where(abs(near.astype(np.float64)) > abs(a), np.nextafter(near, np.float32(0)), near)
+            a = (down.view(np.uint32) | (down != a)).view(np.float32)
+        return a.astype(dtype)
+
+
 def contiguous(a):
     return a.copy()
 

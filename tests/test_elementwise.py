@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 import reference as ref
-from layouts import DTYPES, LAYOUTS, REDUCTIONS, assert_near, bits, compute, eps, real, same_bits
+from layouts import DTYPES, LAYOUTS, REDUCTIONS, assert_near, bits, compute, eps, real, rounded, same_bits
 
 import fastloss as fl
 
@@ -230,11 +230,6 @@ def assert_same(some, other):
     assert len(some) == len(other)
     for i, (a, b) in enumerate(zip(some, other)):
         assert same_bits(a, b), ("value", "grad", "hess")[i]
-
-
-def rounded(a, dtype):
-    with np.errstate(over="ignore"):
-        return a.astype(dtype)
 
 
 def test_each_loss_has_an_oracle_and_parameters():

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import reference as ref
 from layouts import (
-    BFLOAT16,
     DTYPES,
     LABELS,
     LAYOUTS,
@@ -20,6 +19,7 @@ from layouts import (
     compute,
     eps,
     real,
+    rounded,
     same_bits,
     storing,
 )
@@ -204,17 +204,6 @@ def everything(name, arrays, **call):
     if name in VECTORS:
         found += loss.value_and_grads(*arrays, **call)[1]
     return found
-
-
-def rounded(a, dtype):
-    """To nearest, once. NumPy's bfloat16 has float64 rounded to float32 first: that goes towards zero here,
-    and odd where it loses something, so that the second rounding sees what the first one lost."""
-    with np.errstate(over="ignore"):
-        if a.dtype == np.float64 and dtype == BFLOAT16:
-            near = a.astype(np.float32)
-            down = np.where(abs(near.astype(np.float64)) > abs(a), np.nextafter(near, np.float32(0)), near)
-            a = (down.view(np.uint32) | (down != a)).view(np.float32)
-        return a.astype(dtype)
 
 
 def assert_same(some, other, what=""):

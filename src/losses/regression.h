@@ -104,7 +104,8 @@ INLINE point mape(T pred, T target, const parameters *own) {
 INLINE point poisson(T pred, T target, const parameters *own) {
     (void)own;
     T rate = exp_(pred), hit = target == 0 ? 0 : target * pred, value = rate - hit;
-    return (point){.value = (rate == T_INF) & (hit == hit) ? rate : value, .grad = rate - target, .hess = rate};
+    T over = rate == T_INF ? rate : value;
+    return (point){.value = hit == hit ? over : value, .grad = rate - target, .hess = rate};
 }
 
 /* The same of a rate x itself: x - y log(x + 1e-8). */
