@@ -25,6 +25,7 @@ class _SupportsArray(Protocol):
 # What is given as `out` comes back as the object it is.
 _Out = TypeVar("_Out", bound=_SupportsArray)
 _HessOut = TypeVar("_HessOut", bound=_SupportsArray)
+_Grads = tuple[NDArray[Any], NDArray[Any]]
 
 @type_check_only
 class _Loss:
@@ -4669,7 +4670,7 @@ class _GaussianNll(_Loss):
                         reduction: Literal["mean", "sum"] = "mean", var: ArrayLike,
                         sample_weight: ArrayLike | None = None, normalizer: float | None = None,
                         n_threads: int | None = None,
-                        outs: tuple[Any, Any] | None = None) -> tuple[float, tuple[NDArray[Any], NDArray[Any]]]:
+                        outs: tuple[Any, Any] | None = None) -> tuple[float, _Grads]:
         """The loss and a gradient for each differentiable argument, in one fused pass.
 
         Takes what the loss takes, and `outs`, two arrays (or None) for the gradients. Returns
@@ -4679,7 +4680,7 @@ class _GaussianNll(_Loss):
     def value_and_grads(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
                         var: ArrayLike, sample_weight: ArrayLike | None = None,
                         normalizer: float | None = None, n_threads: int | None = None,
-                        outs: tuple[Any, Any] | None = None) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]]]: ...
+                        outs: tuple[Any, Any] | None = None) -> tuple[NDArray[Any], _Grads]: ...
     def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
                   **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
@@ -4766,7 +4767,7 @@ class _CosineDistance(_Loss):
     def value_and_grads(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                         sample_weight: ArrayLike | None = None, normalizer: float | None = None,
                         n_threads: int | None = None, axis: int = -1,
-                        outs: tuple[Any, Any] | None = None) -> tuple[float, tuple[NDArray[Any], NDArray[Any]]]:
+                        outs: tuple[Any, Any] | None = None) -> tuple[float, _Grads]:
         """The loss and a gradient for each differentiable argument, in one fused pass.
 
         Takes what the loss takes, and `outs`, two arrays (or None) for the gradients. Returns
@@ -4776,7 +4777,7 @@ class _CosineDistance(_Loss):
     def value_and_grads(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["none"],
                         sample_weight: ArrayLike | None = None, normalizer: float | None = None,
                         n_threads: int | None = None, axis: int = -1,
-                        outs: tuple[Any, Any] | None = None) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]]]: ...
+                        outs: tuple[Any, Any] | None = None) -> tuple[NDArray[Any], _Grads]: ...
 
 cosine_distance: _CosineDistance
 """Cosine distance, 1 less the cosine of the angle between two vectors; in [0, 2].
@@ -4869,7 +4870,7 @@ class _CosineEmbedding(_Loss):
                         reduction: Literal["mean", "sum"] = "mean", margin: float = 0.0,
                         sample_weight: ArrayLike | None = None, normalizer: float | None = None,
                         n_threads: int | None = None, axis: int = -1,
-                        outs: tuple[Any, Any] | None = None) -> tuple[float, tuple[NDArray[Any], NDArray[Any]]]:
+                        outs: tuple[Any, Any] | None = None) -> tuple[float, _Grads]:
         """The loss and a gradient for each differentiable argument, in one fused pass.
 
         Takes what the loss takes, and `outs`, two arrays (or None) for the gradients. Returns
@@ -4879,7 +4880,7 @@ class _CosineEmbedding(_Loss):
     def value_and_grads(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *, reduction: Literal["none"],
                         margin: float = 0.0, sample_weight: ArrayLike | None = None,
                         normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
-                        outs: tuple[Any, Any] | None = None) -> tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]]]: ...
+                        outs: tuple[Any, Any] | None = None) -> tuple[NDArray[Any], _Grads]: ...
 
 cosine_embedding: _CosineEmbedding
 """Cosine embedding loss, torch's: vectors marked 1 shall point the same way, those marked -1 shall not.

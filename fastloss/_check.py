@@ -264,7 +264,8 @@ def elements(name: str, value: Any, pred: np.ndarray, pred_name: str) -> np.ndar
     return array
 
 
-def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: str, targets: int) -> np.ndarray:
+def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: str,
+           targets: int) -> np.ndarray:
     """Integer labels of the rows, or soft targets of the shape of the logits, as `targets` allows."""
     soft = targets & _core.SOFT
     array = as_array(name, value)
@@ -273,8 +274,8 @@ def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: st
         array = array.astype(np.int64)  # NumPy makes an empty list float64
     if array.dtype.kind in "iub":
         if not targets & _core.LABELS:
-            raise TypeError(f"{name} has dtype {array.dtype}: it must hold soft targets as {FLOATS}, of the shape of "
-                            f"{logits_name}")
+            raise TypeError(f"{name} has dtype {array.dtype}: it must hold soft targets as {FLOATS}, of the "
+                            f"shape of {logits_name}")
         if array.ndim == 0 and shape:
             raise ValueError(f"{name} is a scalar, {logits_name} has shape {logits.shape}: it needs one "
                              f"label a row, shape {shape}; np.broadcast_to({name}, {shape}) repeats it "
@@ -396,14 +397,15 @@ def prepare(names: tuple[str, ...], targets: int, pred: Any, target: Any, parame
     else:
         t = elements(target_name, target, x, name)
     if x.dtype != np.float64 and not parameters.fits_float32():
-        raise ValueError("the loss's own numbers (but 0), logit_scale, softcap and positive class_weight must be normal "
-                         f"numbers in float32, the arithmetic of {x.dtype} {name}")
+        raise ValueError("the loss's own numbers (but 0), logit_scale, softcap and positive class_weight "
+                         f"must be normal numbers in float32, the arithmetic of {x.dtype} {name}")
     inputs = {name: x, target_name: t}
     array = parameters.array
     if array is not None and parameters.array_name is not None:
         if array.shape != x.shape and (not x.shape or array.shape != x.shape[-1:]):
-            raise ValueError(f"{parameters.array_name} has shape {array.shape}, {name} has shape {x.shape}: it must "
-                             f"be a number, or one for each entry of the last axis, or of the shape of {name}")
+            raise ValueError(f"{parameters.array_name} has shape {array.shape}, {name} has shape {x.shape}: "
+                             "it must be a number, or one for each entry of the last axis, or of the shape of "
+                             f"{name}")
         inputs[parameters.array_name] = array
     if weight is not None:
         weight = inputs["sample_weight"] = weights(weight, shape)
@@ -425,7 +427,8 @@ def exact_rows(name: str, value: Any, shape: tuple[int, ...], like: str) -> np.n
     if not _core.is_supported(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}, integer or bool")
     if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}: it must have shape {shape}, one entry a row of {like}")
+        raise ValueError(f"{name} has shape {array.shape}: it must have shape {shape}, one entry a row of "
+                         f"{like}")
     return array
 
 
@@ -469,8 +472,8 @@ _OTHER_LABELS = {_core.SIGNS: 'labels="01" takes 0 and 1', _core.BITS: 'labels="
 
 
 def bad_data(pred: np.ndarray, target: tuple[np.ndarray, np.ndarray | None], weight: np.ndarray | None,
-             array: np.ndarray | None, axis: int, label_row: int, weight_row: int, target_row: int, extra_row: int,
-             rule: int, array_rule: int, names: Sequence[str]) -> NoReturn:
+             array: np.ndarray | None, axis: int, label_row: int, weight_row: int, target_row: int,
+             extra_row: int, rule: int, array_rule: int, names: Sequence[str]) -> NoReturn:
     """A row that must not be: its position is counted over the rows in C order."""
     t, third = target
     shape = row_shape(pred, axis) if axis >= 0 else pred.shape

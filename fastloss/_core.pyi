@@ -40,11 +40,11 @@ class Parameters:
     array_name: str | None
     label_smoothing: float
     def __init__(self, *, class_weight: NDArray[np.float64] | None = None, label_smoothing: float = 0,
-                 ignore_index: int | None = None, z_loss: float = 0, softcap: float = 0, logit_scale: float = 1,
-                 values: tuple[float, ...] = (), kernel: str | None = None, rule: int = ...,
-                 clip: float | str | None = None, array: np.ndarray | None = None, array_name: str | None = None,
-                 array_rule: int = ..., margin: tuple[str, float] | None = None, factor: float = 1,
-                 divergence: bool = False, log_target: bool = False, by_rows: bool = False) -> None: ...
+                 ignore_index: int | None = None, z_loss: float = 0, softcap: float = 0,
+                 logit_scale: float = 1, values: tuple[float, ...] = (), kernel: str | None = None,
+                 rule: int = ..., clip: float | str | None = None, array: np.ndarray | None = None,
+                 array_name: str | None = None, array_rule: int = ...,
+                 margin: tuple[str, float] | None = None, factor: float = 1, divergence: bool = False, log_target: bool = False, by_rows: bool = False) -> None: ...
     def fits_float32(self) -> bool: ...
 
 def isa() -> str: ...

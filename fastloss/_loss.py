@@ -113,15 +113,15 @@ class Loss:
             normalizer = _check.normalizer(normalizer, reduction)
         if n_threads is not None:
             n_threads = _check.n_threads(n_threads)
-        result = _core.run(self._kernel, self._targets, self._names, pred, target, vector, p, want, how, weight,
-                           normalizer, out, other_out, axis, n_threads)
+        result = _core.run(self._kernel, self._targets, self._names, pred, target, vector, p, want, how,
+                           weight, normalizer, out, other_out, axis, n_threads)
         if result is not None:
             return result
         other = "hess_out" if want & HESS else "second_out"
         x, t, w, o, h, v, axis = _check.prepare(self._names, self._targets, pred, target, p, weight, out,
                                                 other_out, other, vector, axis)
-        result = _core.run(self._kernel, self._targets, self._names, x, t, v, p, want, how, w, normalizer, o, h,
-                           axis, n_threads)
+        result = _core.run(self._kernel, self._targets, self._names, x, t, v, p, want, how, w, normalizer, o,
+                           h, axis, n_threads)
         if result is None:
             raise TypeError(f"{self.__name__}: these arguments cannot be used together")
         return _handed(result, (o, out), (h, other_out))
@@ -198,8 +198,8 @@ class _TwoGradients:
         """
         first, second = (None, None) if outs is None else _check.pair("outs", outs)
         run: Any = self._run  # type: ignore[attr-defined]
-        return run(VALUE | GRAD | SECOND, args, parameters, reduction, sample_weight, normalizer, n_threads, first,
-                   second)
+        return run(VALUE | GRAD | SECOND, args, parameters, reduction, sample_weight, normalizer, n_threads,
+                   first, second)
 
 
 class VectorLoss(_TwoGradients, Loss):
@@ -209,7 +209,8 @@ class VectorLoss(_TwoGradients, Loss):
 class ParameterLoss(_TwoGradients, LossWithHessian):
     """An elementwise loss with a gradient by its own array parameter too."""
 
-    def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], *rest: Any, **more: Any) -> Any:
+    def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], *rest: Any,
+             **more: Any) -> Any:
         if want & SECOND:
             pred: Any = args[0] if args else parameters.get(self._names[0])
             array = self._own({k: v for k, v in parameters.items() if k not in self._names}).array

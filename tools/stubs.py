@@ -48,6 +48,7 @@ class _SupportsArray(Protocol):
 # What is given as `out` comes back as the object it is.
 _Out = TypeVar("_Out", bound=_SupportsArray)
 _HessOut = TypeVar("_HessOut", bound=_SupportsArray)
+_Grads = tuple[NDArray[Any], NDArray[Any]]
 
 @type_check_only
 class _Loss:
@@ -178,7 +179,7 @@ def loss_class(loss: Any) -> str:
     if hasattr(loss, "value_and_grads"):
         pair = Argument("outs", "tuple[Any, Any] | None", "None")
         lines += overloads("value_and_grads",
-                           [([*operands, r, *options, pair], f"tuple[{value}, tuple[{ARRAY}, {ARRAY}]]")
+                           [([*operands, r, *options, pair], f"tuple[{value}, _Grads]")
                             for r, value in reductions], doc("value_and_grads"))
     if start := loss._intercept:
         lines += overloads("intercept", [(arguments(start), returned(start))], doc("intercept"))
@@ -200,8 +201,9 @@ def metric_class(metric: Any) -> str:
     """A metric's result is what its function says; "none" makes it an array."""
     args, result = [argument(p) for p in metric.__signature__.parameters.values()], returned(metric._function)
     variants = [(args, result)]
-    if any(a.name == "reduction" for a in args) and not any(a.name == "k" for a in args):  # several k: an array
-        at = [a.name for a in args].index("reduction")
+    names = [a.name for a in args]
+    if "reduction" in names and "k" not in names:  # several k make an array
+        at = names.index("reduction")
         variants = [([*args[:at], Argument("reduction", type_, default), *args[at + 1:]], value)
                     for type_, default, value in REDUCTIONS]
     return instance(metric, "", overloads("__call__", variants, None))
