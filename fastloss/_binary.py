@@ -169,7 +169,9 @@ def binary_focal(pred: Any, target: Any, *, alpha: float | None = None, gamma: f
     """
     share = 1.0 if alpha is None else _check.fraction("alpha", alpha)
     rest = 1.0 if alpha is None else 1 - share
-    return Parameters(values=(_check.non_negative("gamma", gamma), share, rest), rule=_core.UNIT)
+    power = _check.non_negative("gamma", gamma)
+    return Parameters(values=(power, share, rest), rule=_core.UNIT,
+                      kernel="binary_focal_of_squares" if power == 2 else None)
 
 
 @elementwise(hessian=False, intercept=best_constant("hinge", majority), inverse_link=identity)

@@ -17,8 +17,8 @@ typedef uint64_t Tuint;
 #endif
 
 /* LN2_HI ends in enough zeros for k LN2_HI to be exact. exp is a normal number from EXP_LOW to EXP_HIGH. The
- * tables start with the highest power. EXP: (e^r - 1 - r) / r^2. LOG: (log((1 + s) / (1 - s)) / s - 2) / s^2
- * in s^2. TANH, SINH: (f(x) / x - 1) / x^2 in x^2. */
+ * tables start with the highest power. EXP: (e^r - 1 - r) / r^2. LOG and, for larger s,
+ * LOG1P: (log((1 + s) / (1 - s)) / s - 2) / s^2 in s^2. TANH, SINH: (f(x) / x - 1) / x^2 in x^2. */
 #define TANH_NEAR (T)0.625
 #define SINH_NEAR (T)1.25
 
@@ -34,6 +34,7 @@ typedef uint64_t Tuint;
 #define SINH_HIGH 89.4159851f
 static const T EXP[] = {0.00138183171f, 0.00836853404f, 0.0416682921f, 0.166665226f, 0.49999994f};
 static const T LOG[] = {0.242788151f, 0.284987926f, 0.400009722f, 0.666666627f};
+static const T LOG1P[] = {0.280294299f, 0.27998212f, 0.400217503f, 0.666664124f};
 static const T TANH[] = {-0.00569230085f, 0.0206281692f, -0.0537365153f, 0.133314058f, -0.333332807f};
 static const T SINH[] = {2.85191959e-06f, 0.000198287322f, 0.0083333971f, 0.166666657f};
 #else
@@ -51,6 +52,9 @@ static const T EXP[] = {2.5007277796632034e-08, 2.763021966322087e-07, 2.7557558
         0.041666666666528615, 0.16666666666666463, 0.5000000000000011};
 static const T LOG[] = {0.14795626710192672, 0.15314085439797157, 0.18183562831200248,
         0.22222198605364732, 0.28571428742025995, 0.39999999999416647, 0.6666666666666734};
+static const T LOG1P[] = {0.1701670600389436, 0.08341185973166612, 0.1210581723174373, 0.1330101081431016,
+        0.15386556780081923, 0.18181744091151036, 0.22222223964295768, 0.28571428547957956,
+        0.4000000000015621, 0.6666666666666631};
 static const T TANH[] = {-1.6069189977050355e-05, 7.713746771494665e-05, -0.00022855815038982612,
         0.0005863135435912533, -0.0014549579624585827, 0.0035919889952722842, -0.008863220980459389,
         0.02186948757439937, -0.05396825393119361, 0.13333333333261932, -0.33333333333332854};
@@ -134,14 +138,17 @@ INLINE T negated_k(Tuint biased_k) {
     return (magic + BIAS) - from_word(word_of(magic) | biased_k);
 }
 
-/* k ln 2 + log(1 + f), where low holds k LN2_LO and what else is small. With s = f / (2 + f), z = s^2,
- * log(1 + f) = 2s + s z L(z), written f - (f^2/2 - s (f^2/2 + z L)) so that f enters unrounded (the form of
- * fdlibm, 1993). */
+/* f - (f^2/2 - s (f^2/2 + z L)), s = f / (2 + f), z = s^2: log(1 + f) in a form where f enters unrounded (fdlibm,
+ * 1993), given L(z), and `low` to be added. */
+INLINE T log_form(T f, T s, T z, T l, T low) {
+    T h = (T)0.5 * f, y = fma_(s, fma_(z, l, h * f), low);
+    return f + fma_(-h, f, y);
+}
+
+/* k ln 2 + log(1 + f), where low holds k LN2_LO and what else is small. */
 INLINE T log_sum(T neg_k, T f, T low) {
-    T s = f / (2 + f), z = s * s, h = (T)0.5 * f;
-    T y = fma_(s, fma_(z, HORNER(z, LOG), h * f), low);
-    y = f + fma_(-h, f, y);
-    return fma_(neg_k, -LN2_HI, y);
+    T s = f / (2 + f), z = s * s;
+    return fma_(neg_k, -LN2_HI, log_form(f, s, z, HORNER(z, LOG), low));
 }
 
 /* log(x). float 0.76 | 0.84 ULP, double 0.75 | 0.85.
@@ -184,6 +191,12 @@ INLINE T log1p_inside(T x) {
     T scale = from_word((2 * (Tuint)BIAS + 1 - biased_k) << FRACTION); /* 2^(1-k): 2^-k may be subnormal */
     c = neg_k == 0 ? -(T)0 : c * scale * fma_((T)-0.5, f, (T)0.53);
     return log_sum(neg_k, f, fma_(neg_k, -LN2_LO, c));
+}
+
+/* log(1 + x) for 0 <= x <= 1, without taking the exponent of 1 + x apart. NaN: NaN. */
+INLINE T log1p_unit(T x) {
+    T s = x / (2 + x), z = s * s;
+    return log_form(x, s, z, HORNER(z, LOG1P), 0);
 }
 
 /* log(1 + x), relative to itself however small. float 0.83 | 0.93 ULP, double 0.79 | 0.86.

@@ -118,6 +118,22 @@ def misaligned(a):
     return view
 
 
+def placed(a, offset=0, steps=None, order=None):
+    """A copy that begins `offset` bytes behind a cache line. Elements of axis d lie `steps[d]` times as far apart
+    as they must (backwards if negative), and the axes in that order, the slowest first."""
+    steps = [1] * a.ndim if steps is None else steps
+    strides, step, first = [0] * a.ndim, a.itemsize, 0
+    for d in reversed(range(a.ndim) if order is None else order):
+        strides[d] = step * int(steps[d])
+        step *= abs(int(steps[d])) * max(a.shape[d], 1)
+        first += max(a.shape[d] - 1, 0) * max(-strides[d], 0)
+    room = np.full(step + offset + 64, 77, np.uint8)
+    room = room[-room.ctypes.data % 64 + offset :]
+    view = np.lib.stride_tricks.as_strided(room[first : first + a.itemsize].view(a.dtype), a.shape, strides)
+    view[...] = a
+    return view.reshape(()) if a.ndim == 0 else view
+
+
 LAYOUTS = {f.__name__: f for f in (contiguous, fortran, shifted, stepped, backwards, misaligned)}
 
 

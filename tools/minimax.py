@@ -102,7 +102,7 @@ def limit(name, x, bits, upwards):
     print(f"#define {name} {decimal((mp.ceil if upwards else mp.floor)(x / step) * step, bits)}")
 
 
-def constants(bits, exp_count, log_count, tanh_count, sinh_count):
+def constants(bits, exp_count, log_count, unit_count, tanh_count, sinh_count):
     digits, (lowest, highest) = DIGITS[bits], RANGE[bits]
     ln2_hi = to_bits(log(2), {32: 16, 64: 42}[bits])
     print(f"#define FRACTION {digits - 1}")
@@ -118,8 +118,9 @@ def constants(bits, exp_count, log_count, tanh_count, sinh_count):
     half = log(2) / 2 * mpf("1.0001")
     table("EXP", bits, lambda r: (exp(r) - 1 - r) / r**2, lambda r: r**2 / exp(r), -half, half, exp_count)
     s2 = ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2
-    table("LOG", bits, lambda z: (log((1 + sqrt(z)) / (1 - sqrt(z))) / sqrt(z) - 2) / z, lambda z: z / 2,
-          mpf(0), s2, log_count)
+    for name, end, count in (("LOG", s2, log_count), ("LOG1P", mpf(1) / 9, unit_count)):
+        table(name, bits, lambda z: (log((1 + sqrt(z)) / (1 - sqrt(z))) / sqrt(z) - 2) / z, lambda z: z / 2,
+              mpf(0), end, count)
     for name, f, end, count in (("TANH", tanh, TANH_NEAR, tanh_count), ("SINH", sinh, SINH_NEAR, sinh_count)):
         table(name, bits, lambda z, f=f: (f(sqrt(z)) / sqrt(z) - 1) / z,
               lambda z, f=f: z * sqrt(z) / f(sqrt(z)), mpf(0), end**2, count)
@@ -128,7 +129,7 @@ def constants(bits, exp_count, log_count, tanh_count, sinh_count):
 if __name__ == "__main__":
     print(f"#define TANH_NEAR (T){TANH_NEAR}\n#define SINH_NEAR (T){SINH_NEAR}\n")
     print("#if FL_BITS == 32")
-    constants(32, 5, 4, 5, 4)
+    constants(32, 5, 4, 4, 5, 4)
     print("#else")
-    constants(64, 10, 7, 11, 8)
+    constants(64, 10, 7, 10, 11, 8)
     print("#endif")

@@ -12,7 +12,7 @@ typedef struct {
 } logistic;
 
 INLINE logistic logistic_of(T x) {
-    T e = exp_nonpositive(-magnitude(x)), l = log1p_inside(e), large = 1 / (1 + e), small = e * large;
+    T e = exp_nonpositive(-magnitude(x)), l = log1p_unit(e), large = 1 / (1 + e), small = e * large;
     return (logistic){.softplus = max_(x, 0) + l, .softplus_minus = max_(-x, 0) + l,
                       .p = x >= 0 ? large : small, .not_p = x >= 0 ? small : large, .slope = small * large};
 }
@@ -46,18 +46,23 @@ INLINE point binary_cross_entropy(T pred, T target, const parameters *own) {
 
 /* alpha_t n^gamma B: B the cross entropy, n = 1 - p_t = y (1 - p) + (1 - y) p. By x, n' = (1 - 2y) v with
  * v = p (1 - p), B' = p - y, v' = v (1 - 2p). */
-INLINE point binary_focal(T pred, T target, const parameters *own) {
+INLINE point focal_of(T pred, T target, const parameters *own, int squares) {
     logistic f = logistic_of(pred);
     T gamma = own->k[0], y = target, z = 1 - target, k = 1 - 2 * y;
     T miss = y == 0 ? 0 : y * f.softplus_minus, alarm = z == 0 ? 0 : z * f.softplus;
     T bce = miss + alarm, n = y * f.not_p + z * f.p, slope = z * f.p - y * f.not_p;
-    T power = exp_(gamma * log_(n)), share = f.slope / n, rise = share * bce;
+    T power = squares ? n * n : exp_(gamma * log_(n)), share = f.slope / n, rise = share * bce;
     power = gamma == 0 ? 1 : power;
     power = (own->k[1] * y + own->k[2] * z) * power;
     share = f.slope == 0 ? 0 : k * share, rise = f.slope == 0 ? 0 : k * rise;
     T bend = gamma * (gamma - 1) * share * rise + gamma * ((f.not_p - f.p) * rise + 2 * share * slope) + f.slope;
     return (point){.value = power == 0 ? 0 : power * bce, .grad = power * (gamma * rise + slope), .hess = power * bend};
 }
+
+INLINE point binary_focal(T pred, T target, const parameters *own) { return focal_of(pred, target, own, 0); }
+
+/* gamma = 2, what it mostly is: neither exp nor log for the power. */
+INLINE point binary_focal_of_squares(T pred, T target, const parameters *own) { return focal_of(pred, target, own, 1); }
 
 INLINE point hinge(T pred, T target, const parameters *own) {
     T s = side_of(target, own), m = 1 - s * pred, slope = m == m ? -s : m;

@@ -53,7 +53,7 @@ INLINE point log_cosh(T pred, T target, const parameters *own) {
     (void)own;
     T r = pred - target, a = magnitude(r), e = exp_nonpositive(-2 * a), s = sinh_near(a / 2), one = 1 + e;
     int near = a < 1;
-    T l = log1p_inside(near ? 2 * s * s : e), far = (a - (T)0.69314718055994530942) + l;
+    T l = log1p_unit(near ? 2 * s * s : e), far = (a - (T)0.69314718055994530942) + l;
     return (point){.value = near ? l : far, .grad = tanh_(r), .hess = 4 * e / (one * one)};
 }
 

@@ -20,15 +20,20 @@ typedef struct {
 typedef share share_loss(T t, T p, T not_p, T l, T parameter);
 
 /* t (1 - p)^gamma l. */
-INLINE share focal_share(T t, T p, T not_p, T l, T gamma) {
+INLINE share focal_of_class(T t, T p, T not_p, T l, T gamma, int squares) {
     /* Where 1 - p is next to nothing l / n is what it is at the floor: what it is multiplied by vanishes. */
     const T floor = T_MIN * (T)(1 << FL_BITS / 3);
-    T n = not_p < floor ? floor : not_p, power = exp_(gamma * log_(not_p)), odds = p / n, pl = p * l;
+    T n = not_p < floor ? floor : not_p, power = squares ? not_p * not_p : exp_(gamma * log_(not_p)), odds = p / n, pl = p * l;
     power = gamma == 0 ? 1 : power;
     pl = p == 0 ? 0 : pl;
     T rise = pl / n, curve = (gamma - 1) * odds * rise + 2 * odds - rise, value = t * power * l;
     return (share){.value = t == 0 ? 0 : value, .slope = -t * power * (1 + gamma * rise), .bend = t * power * (gamma * curve)};
 }
+
+INLINE share focal_share(T t, T p, T not_p, T l, T gamma) { return focal_of_class(t, p, not_p, l, gamma, 0); }
+
+/* gamma = 2, what it mostly is. */
+INLINE share focal_square_share(T t, T p, T not_p, T l, T gamma) { return focal_of_class(t, p, not_p, l, gamma, 1); }
 
 /* t (l + epsilon (1 - p)). */
 INLINE share poly_share(T t, T p, T not_p, T l, T epsilon) {

@@ -203,7 +203,8 @@ static void rows_cross_entropy(const fl_call *call, const fl_run *run) { softmax
 /* Of a label, functions of the cross entropy; of a soft target, sums over the classes. */
 static void rows_focal(const fl_call *call, const fl_run *run) {
     int soft = call->op[FL_TARGET].data != NULL;
-    softmax(call, run, soft ? NONE : FOCAL, soft ? &focal_shares : NULL);
+    const share_kernel *shares = call->parameter[0] == 2 ? &focal_square_shares : &focal_shares;
+    softmax(call, run, soft ? NONE : FOCAL, soft ? shares : NULL);
 }
 
 static void rows_poly_cross_entropy(const fl_call *call, const fl_run *run) {

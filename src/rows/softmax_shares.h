@@ -71,6 +71,7 @@ INLINE void write_shares(share_loss *f, const rows *row, const share_tile *given
     static const share_kernel name##_shares = {add_##name, write_##name};
 
 SHARES(focal, focal_share)
+SHARES(focal_square, focal_square_share)
 SHARES(poly, poly_share)
 SHARES(brier, brier_share)
 SHARES(js, js_share)
