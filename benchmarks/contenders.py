@@ -103,13 +103,12 @@ def numpy_namespace() -> SimpleNamespace:
 
 
 def fastloss_calls(case: Problem) -> Calls:
-    function = functools.partial(getattr(fl, case.loss), **case.more, **case.formula.options)
-    forward = functools.partial(function, *case.positional)
+    function, options = getattr(fl, case.loss), case.more | case.formula.options
+    forward = functools.partial(function, *case.positional, **options)
     if case.formula.is_metric:
         return value_only(forward)
-    method = getattr(fl, case.loss).value_and_grad
-    options = {**case.more, **case.formula.options, "out": case.out}
-    return Calls(forward, functools.partial(method, *case.positional, **options))
+    gradient = functools.partial(function.value_and_grad, *case.positional, out=case.out, **options)
+    return Calls(forward, gradient)
 
 
 def value_only(forward: Callable[[], Any]) -> Calls:
@@ -336,9 +335,9 @@ def check(case: Problem, name: str, values: Iterable[Any], grad: Any = None) -> 
     if grad is None:
         return
     grad = np.asarray(grad)
-    # p - 1 cancels in a confident row: entries are as exact as the largest, not each by itself
+    # p - 1 cancels in a confident row: entries are as exact as the largest, not each by itself.
     largest = max(exact_grad.max(), -exact_grad.min())
-    atol = max(stored[grad.dtype.name], 8 * compute) * largest
+    atol = max(stored[grad.dtype.name], 16 * compute) * largest
     wrong = 0
     for start in range(0, len(grad), 2**16):
         part = exact_grad[start : start + 2**16]

@@ -97,8 +97,11 @@ def inside(name: str, value: Any, low: int = 0, high: int = 1) -> float:
 
 
 def number_or_array(name: str, value: Any,
-                    check: Callable[[str, Any], float]) -> tuple[float, np.ndarray | None]:
-    """One number and None, or 0 and one number an element; `check` must be that of an interval."""
+                    check: Callable[[str, Any], float], scanned: bool = False) -> tuple[float, np.ndarray | None]:
+    """One number and None, or 0 and one number an element; `check` must be that of an interval.
+
+    An array that the core will look over (`scanned`) is left as it is.
+    """
     if isinstance(value, (int, float)):
         return check(name, value), None
     array = as_array(name, value)
@@ -106,6 +109,8 @@ def number_or_array(name: str, value: Any,
         return check(name, value), None
     if not _core.is_supported(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}, integer or bool")
+    if scanned:
+        return 0.0, array
     array = array.astype(np.float64, copy=False)
     try:
         for extreme in (array.min(), array.max()) if array.size else ():

@@ -28,6 +28,9 @@ _TARGETS = {"labels": _core.LABELS, "soft": _core.SOFT, "both": _core.LABELS | _
 _registry: dict[str, Loss] = {}
 losses: Mapping[str, Loss] = MappingProxyType(_registry)
 
+_PLAIN = frozenset((int, float, bool, str, type(None)))
+_MADE = 64  # sets of parameters a loss remembers
+
 Declaration = Callable[..., Parameters]
 
 # What each kind of method lacks, said when it is asked for.
@@ -54,6 +57,7 @@ class Loss:
         self._parameters = declaration
         self._kernel = kernel
         self._targets = targets
+        self._made: dict[Any, Parameters] = {}
         self._rowwise = targets != 0
         self._intercept = intercept
         self._inverse_link = inverse_link
@@ -127,7 +131,18 @@ class Loss:
         return _handed(result, (o, out), (h, other_out))
 
     def _own(self, parameters: dict[str, Any]) -> Parameters:
-        return self._parameters(*(None for _ in self._names), **parameters)
+        """What the loss's own keywords come to. Plain values are checked once: a small call would wait for it."""
+        types = tuple(map(type, parameters.values()))
+        if not _PLAIN.issuperset(types):
+            return self._parameters(*(None for _ in self._names), **parameters)
+        key = (types, *parameters.items())  # the types too: True == 1.0
+        made = self._made.get(key)
+        if made is None:
+            made = self._parameters(*(None for _ in self._names), **parameters)
+            if len(self._made) >= _MADE:
+                self._made.clear()
+            self._made[key] = made
+        return made
 
     def _bind(self, args: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[Any, ...]:
         """The arrays, where they were passed by name."""

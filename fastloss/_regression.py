@@ -717,5 +717,5 @@ def gaussian_nll(pred: Any, target: Any, *, var: Any) -> Parameters:
     >>> round(value, 6), grad, by_var
     (1.193147, array([ 0. , -0.5]), array([0.5, 0. ]))
     """
-    number, array = _check.number_or_array("var", var, _check.non_negative)
+    number, array = _check.number_or_array("var", var, _check.non_negative, scanned=True)
     return Parameters(values=(number,), array=array, array_name="var", array_rule=_core.NON_NEGATIVE)

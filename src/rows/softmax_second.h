@@ -247,12 +247,12 @@ static void write_hard(const place *at, T scale, const rows *r, const T *x, cons
 /* `kept`: the exponentials of the first pass, where one tile held the row. */
 static void second_pass(place at, T scale, const rows *r, int dense, int general, const hard *y, const T *kept) {
     const fl_operand *op = at.call->op;
-    int hard = op[FL_GRAD].data && !dense && !general, log_softmax = op[FL_LOG_SOFTMAX].data != NULL;
+    int labelled = op[FL_GRAD].data && !dense && !general, log_softmax = op[FL_LOG_SOFTMAX].data != NULL;
     int need_x = !kept || dense || general || log_softmax;
     T xs[TILE], es[TILE], out[TILE];
     while (next_tile(&at)) {
         const T *x = need_x ? fetch_logits(&at, y, xs) : NULL, *e = kept;
-        if (hard) {
+        if (labelled) {
             write_hard(&at, scale, r, x, e, y);
             continue;
         }
