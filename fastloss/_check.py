@@ -96,8 +96,8 @@ def inside(name: str, value: Any, low: int = 0, high: int = 1) -> float:
     return result
 
 
-def number_or_array(name: str, value: Any,
-                    check: Callable[[str, Any], float], scanned: bool = False) -> tuple[float, np.ndarray | None]:
+def number_or_array(name: str, value: Any, check: Callable[[str, Any], float],
+                    scanned: bool = False) -> tuple[float, np.ndarray | None]:
     """One number and None, or 0 and one number an element; `check` must be that of an interval.
 
     An array that the core will look over (`scanned`) is left as it is.
@@ -409,8 +409,8 @@ def prepare(names: tuple[str, ...], targets: int, pred: Any, target: Any, parame
     if array is not None and parameters.array_name is not None:
         if array.shape != x.shape and (not x.shape or array.shape != x.shape[-1:]):
             raise ValueError(f"{parameters.array_name} has shape {array.shape}, {name} has shape {x.shape}: "
-                             "it must be a number, or one for each entry of the last axis, or of the shape of "
-                             f"{name}")
+                             "it must be a number, or one for each entry of the last axis, or of the shape "
+                             f"of {name}")
         inputs[parameters.array_name] = array
     if weight is not None:
         weight = inputs["sample_weight"] = weights(weight, shape)

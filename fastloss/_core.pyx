@@ -68,6 +68,7 @@ cdef extern from "fastloss.h" nogil:
         int lanes_across
         int stream
         int raw_values
+        int looks
         ptrdiff_t rows
         ptrdiff_t classes
         ptrdiff_t per_block
@@ -78,6 +79,9 @@ cdef extern from "fastloss.h" nogil:
         fl_operand *op
         fl_softmax softmax
         double *parameter
+    ctypedef struct fl_sum:
+        double total
+        int breach
     ctypedef struct fl_scan:
         ptrdiff_t bad_label
         ptrdiff_t bad_weight
@@ -91,7 +95,7 @@ cdef extern from "fastloss.h" nogil:
     int fl_isa_runs(const char *)
     const fl_table *fl_table_of(const char *, int)
     ptrdiff_t fl_tasks(const fl_call *)
-    double fl_task(const fl_call *, ptrdiff_t)
+    fl_sum fl_task(const fl_call *, ptrdiff_t)
     void fl_scan_task(const fl_call *, const double *, ptrdiff_t, fl_scan *)
     void fl_process_init()
     int fl_process_forked()
@@ -200,7 +204,7 @@ cdef int _threads(ptrdiff_t tasks, n_threads, int in_flight) except -1:
     return <int>min(most, tasks // GRAIN)
 
 
-cdef void _run_tasks(const fl_call *call, double *partial, ptrdiff_t tasks, int threads) noexcept nogil:
+cdef void _run_tasks(const fl_call *call, fl_sum *partial, ptrdiff_t tasks, int threads) noexcept nogil:
     cdef ptrdiff_t t
     if threads == 1:
         for t in range(tasks):
@@ -497,7 +501,7 @@ cdef class Call:
             shape = tuple([self.held[FL_PRED].shape[i] for i in range(self.held[FL_PRED].ndim)])
             if p.array.shape != shape and (not shape or p.array.shape != shape[len(shape) - 1:]):
                 return 0
-            if not self.full(FL_EXTRA, np.broadcast_to(p.array, shape)):
+            if not self.full(FL_EXTRA, p.array if p.array.shape == shape else np.broadcast_to(p.array, shape)):
                 return 0
         return self.class_arrays(p) if self.row_axis >= 0 else 1
 
@@ -535,10 +539,10 @@ cdef class Call:
         self.keep = gain, smooth
         return 1
 
-    cdef double execute(self, n_threads) except? -1:
-        """Runs the kernel over all rows; gives the sum of weight * loss."""
-        cdef double few[64]
-        cdef double *partial = few
+    cdef double execute(self, n_threads, int *breach=NULL) except? -1:
+        """Runs the kernel over all rows; gives the sum of weight * loss, and whether a rule was broken."""
+        cdef fl_sum few[64]
+        cdef fl_sum *partial = few
         cdef ptrdiff_t t, tasks = fl_tasks(&self.c)
         cdef double total = 0
         cdef const fl_call *c = &self.c
@@ -546,13 +550,15 @@ cdef class Call:
         try:
             threads = _threads(tasks, n_threads, in_flight)
             if tasks > 64:
-                partial = <double *>PyMem_Malloc(tasks * sizeof(double))
+                partial = <fl_sum *>PyMem_Malloc(tasks * sizeof(fl_sum))
                 if partial == NULL:
                     raise MemoryError
             with nogil:
                 _run_tasks(c, partial, tasks, threads)
             for t in range(tasks):
-                total += partial[t]
+                total += partial[t].total
+                if breach != NULL:
+                    breach[0] |= partial[t].breach
         finally:
             fl_process_leave()
             if partial != few:
@@ -773,7 +779,10 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     _prepare(call)
 
     norm = <double>c.rows
-    if c.op[FL_LABEL].data != NULL or c.rule[0] != FL_ANY or c.rule[1] != FL_ANY or weight is not None:
+    cdef int breach = 0, ruled = c.rule[0] != FL_ANY or c.rule[1] != FL_ANY
+    # Where nothing is written, elements are looked at on the way: a second pass over memory would cost as much.
+    c.looks = ruled and c.elementwise and want == _VALUE and reduction != _NONE and weight is None
+    if c.op[FL_LABEL].data != NULL or (ruled and not c.looks) or weight is not None:
         _examine(call, p, n_threads, &found, pred, names, (target, third), weight)
         if weight is not None or (p.class_weight is not None and c.op[FL_LABEL].data != NULL and not p.by_rows):
             norm = found.weight
@@ -785,7 +794,9 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
         norm = normalizer
     c.scale = 1 / norm if norm > 0 else 0
 
-    total = call.execute(n_threads)
+    total = call.execute(n_threads, &breach)
+    if breach:
+        _examine(call, p, n_threads, &found, pred, names, (target, third), weight)
     if want & _VALUE and reduction != _NONE:
         if norm > 0:
             value = total / norm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from fastloss import _check, _core
@@ -718,4 +719,7 @@ def gaussian_nll(pred: Any, target: Any, *, var: Any) -> Parameters:
     (1.193147, array([ 0. , -0.5]), array([0.5, 0. ]))
     """
     number, array = _check.number_or_array("var", var, _check.non_negative, scanned=True)
-    return Parameters(values=(number,), array=array, array_name="var", array_rule=_core.NON_NEGATIVE)
+    if array is not None:
+        return Parameters(array=array, array_name="var", array_rule=_core.NON_NEGATIVE)
+    v = max(number, 1e-6)
+    return Parameters(values=(v, math.log(v)), kernel="gaussian_nll_of_number")

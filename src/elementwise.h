@@ -43,7 +43,7 @@ INLINE void choose(point_loss *loss, const parameters *own, ptrdiff_t n, block b
     else points(loss, own, n, plain);
 }
 
-enum { SCALAR, EITHER, ARRAY };
+enum { SCALAR, ARRAY };
 
 INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int takes_array) {
     T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], k[FL_BLOCK], g[FL_BLOCK], h[FL_BLOCK], s[FL_BLOCK];
@@ -58,14 +58,11 @@ INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int t
 
     if (op[FL_GRAD].data && (weighted || everything))
         for (ptrdiff_t i = 0; i < n; i++) k[i] = (T)((weighted ? run->weight[i] : 1) * call->scale);
-    if (takes_array == SCALAR || (takes_array == EITHER && !op[FL_EXTRA].data))
+    if (takes_array == ARRAY && op[FL_EXTRA].data) {
+        own.low[0] = 0;
+        b.extra = load_block(extras, call, FL_EXTRA, first, n);
         choose(loss, &own, n, b, weighted, op[FL_GRAD].data != NULL, everything);
-    else {
-        for (ptrdiff_t i = 0; !op[FL_EXTRA].data && i < n; i++) extras[i] = own.k[0];
-        if (op[FL_EXTRA].data) own.low[0] = 0;
-        b.extra = op[FL_EXTRA].data ? load_block(extras, call, FL_EXTRA, first, n) : extras;
-        choose(loss, &own, n, b, weighted, op[FL_GRAD].data != NULL, everything);
-    }
+    } else choose(loss, &own, n, b, weighted, op[FL_GRAD].data != NULL, everything);
     for (int i = 0; i < 3; i++)
         if (op[result[i].role].data) store_block(call, result[i].role, first, result[i].at, n);
     stream_fence(call->stream);

@@ -75,6 +75,7 @@ struct fl_call {
     int lanes_across;     /* row losses: lanes across rows (few classes, or class axis not last) */
     int stream;           /* large outputs bypass the cache */
     int raw_values;       /* unreduced values without their weights */
+    int looks;            /* elements are held against `rule` on the way: nothing is written that could be in vain */
     ptrdiff_t rows, classes, per_block, per_task;
     double scale;         /* 1 / normaliser: what every gradient is multiplied by, beside its row's weight */
     int ndim;
@@ -115,7 +116,11 @@ extern const char *const fl_elementwise_names[], *const fl_rowwise_names[];  /* 
 
 /* task.c */
 ptrdiff_t fl_tasks(const fl_call *);
-double fl_task(const fl_call *, ptrdiff_t task);  /* sum over the task's rows of weight * loss */
+typedef struct {
+    double total;  /* over the task's rows, of weight * loss */
+    int breach;    /* a call that `looks` found an element that breaks its rule */
+} fl_sum;
+fl_sum fl_task(const fl_call *, ptrdiff_t task);
 
 /* What a look over the arguments found before anything is written. */
 typedef struct {

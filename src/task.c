@@ -54,33 +54,6 @@ static void block_of_rows(const fl_call *call, fl_run *run, ptrdiff_t row, ptrdi
     }
 }
 
-/* Those of a block of elements. Gives their weights, which are where they lie or in the buffer. */
-static const double *block_of_elements(const fl_call *call, ptrdiff_t row, ptrdiff_t n, double *values, double *buffer) {
-    fl_run run = {.row = row, .n = n, .value = values};
-    if (call->op[FL_WEIGHT].data) run.weight = load_block(buffer, call, FL_WEIGHT, row, n);
-    call->kernel(call, &run);
-    if (call->op[FL_VALUE].data) call->table->put_values(call, &run);
-    return run.weight;
-}
-
-double fl_task(const fl_call *call, ptrdiff_t task) {
-    double values[FL_BLOCK], buffer[FL_BLOCK], total = 0;
-    const double *weights = call->op[FL_WEIGHT].data ? buffer : NULL;
-    ptrdiff_t row = task * call->per_task, left = call->rows - row;
-    if (left > call->per_task) left = call->per_task;
-    fl_run run = {.n = 0};
-    if (!call->elementwise) run = run_at(call, row, 0);
-
-    while (left > 0) {
-        ptrdiff_t block = left < call->per_block ? left : call->per_block;
-        if (call->elementwise) weights = block_of_elements(call, row, block, values, buffer);
-        else block_of_rows(call, &run, row, block, values, weights ? buffer : NULL);
-        if (!call->op[FL_VALUE].data) total += call->table->sum(values, weights, block);
-        row += block, left -= block;
-    }
-    return total;
-}
-
 static void scan_labels(const fl_call *call, const fl_run *run, const double *class_weight, fl_scan *found) {
     const double *weight = run->weight;
     ptrdiff_t row = run->row;
@@ -179,4 +152,40 @@ void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t tas
         run = run_at(call, row, end - row < LABELS ? end - row : LABELS);
         scan_run_of_rows(call, &run, class_weight, found);
     }
+}
+
+static int breaks_a_rule(const fl_call *call, ptrdiff_t row, ptrdiff_t n) {
+    ptrdiff_t found = -1;
+    scan_elements(call, FL_TARGET, call->rule[0], row, n, NULL, &found);
+    scan_elements(call, FL_EXTRA, call->rule[1], row, n, NULL, &found);
+    return found >= 0;
+}
+
+/* Those of a block of elements. Gives their weights, which are where they lie or in the buffer. */
+static const double *block_of_elements(const fl_call *call, ptrdiff_t row, ptrdiff_t n, double *values, double *buffer) {
+    fl_run run = {.row = row, .n = n, .value = values};
+    if (call->op[FL_WEIGHT].data) run.weight = load_block(buffer, call, FL_WEIGHT, row, n);
+    call->kernel(call, &run);
+    if (call->op[FL_VALUE].data) call->table->put_values(call, &run);
+    return run.weight;
+}
+
+fl_sum fl_task(const fl_call *call, ptrdiff_t task) {
+    double values[FL_BLOCK], buffer[FL_BLOCK];
+    fl_sum sum = {0};
+    const double *weights = call->op[FL_WEIGHT].data ? buffer : NULL;
+    ptrdiff_t row = task * call->per_task, left = call->rows - row;
+    if (left > call->per_task) left = call->per_task;
+    fl_run run = {.n = 0};
+    if (!call->elementwise) run = run_at(call, row, 0);
+
+    while (left > 0) {
+        ptrdiff_t block = left < call->per_block ? left : call->per_block;
+        if (call->looks) sum.breach |= breaks_a_rule(call, row, block);
+        if (call->elementwise) weights = block_of_elements(call, row, block, values, buffer);
+        else block_of_rows(call, &run, row, block, values, weights ? buffer : NULL);
+        if (!call->op[FL_VALUE].data) sum.total += call->table->sum(values, weights, block);
+        row += block, left -= block;
+    }
+    return sum;
 }

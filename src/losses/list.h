@@ -1,5 +1,5 @@
-/* Every elementwise kernel, once: its function, and whether its first parameter is one number (SCALAR), or may be an
- * array of one an element: then there are two loops (EITHER), or one in which a number is repeated (ARRAY). The position in the list is the kernel's index in the tables. */
+/* Every elementwise kernel, once: its function, and whether its first parameter may be an array of one number
+ * an element (ARRAY) or not (SCALAR). The position in the list is the kernel's index in the tables. */
 #define FL_ELEMENTWISE_LIST(X) \
     /* regression.h */ \
     X(mse, SCALAR) \
@@ -9,7 +9,7 @@
     X(smooth_l1, SCALAR) \
     X(pseudo_huber, SCALAR) \
     X(log_cosh, SCALAR) \
-    X(quantile, EITHER) \
+    X(quantile, ARRAY) \
     X(expectile, SCALAR) \
     X(epsilon_insensitive, SCALAR) \
     X(squared_epsilon_insensitive, SCALAR) \
@@ -20,8 +20,9 @@
     X(gamma, SCALAR) \
     X(tweedie, SCALAR) \
     X(gaussian_nll, ARRAY) \
+    X(gaussian_nll_of_number, SCALAR) \
     /* binary.h */ \
-    X(binary_cross_entropy_with_logits, EITHER) \
+    X(binary_cross_entropy_with_logits, ARRAY) \
     X(binary_cross_entropy, SCALAR) \
     X(binary_focal, SCALAR) \
     X(binary_focal_of_squares, SCALAR) \

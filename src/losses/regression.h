@@ -138,10 +138,20 @@ INLINE point tweedie(T pred, T target, const parameters *own) {
 }
 
 /* (log v + r^2 / v) / 2, v = max(var, 1e-6). Below that the derivative by var is the one at 1e-6. */
+INLINE point gaussian_of(T r, T v, T log_v) {
+    T b = 1 / v, z = r / v;
+    return (point){.value = (log_v + r * z) / 2, .grad = z, .hess = b, .second = (b - z * z) / 2};
+}
+
 INLINE point gaussian_nll(T pred, T target, const parameters *own) {
     const T floor = (T)1e-6;
-    T r = pred - target, v = own->k[0] < floor ? floor : own->k[0], b = 1 / v, z = r / v;
-    return (point){.value = (log_(v) + r * z) / 2, .grad = z, .hess = b, .second = (b - z * z) / 2};
+    T v = own->k[0] < floor ? floor : own->k[0];
+    return gaussian_of(pred - target, v, log_(v));
+}
+
+/* One variance for all: its logarithm is a parameter. */
+INLINE point gaussian_nll_of_number(T pred, T target, const parameters *own) {
+    return gaussian_of(pred - target, own->k[0], own->k[1]);
 }
 
 #endif
