@@ -131,7 +131,7 @@ class Loss:
         return _handed(result, (o, out), (h, other_out))
 
     def _own(self, parameters: dict[str, Any]) -> Parameters:
-        """What the loss's own keywords come to. Plain values are checked once: a small call would wait for it."""
+        """What the loss's own keywords come to. Plain values are checked once: a small call would wait."""
         types = tuple(map(type, parameters.values()))
         if not _PLAIN.issuperset(types):
             return self._parameters(*(None for _ in self._names), **parameters)
