@@ -9,6 +9,7 @@
 #ifndef FL_SEPARABLE_H
 #define FL_SEPARABLE_H
 
+#include "../losses/regression.h"
 #include "softmax_operands.h"
 
 /* -q x. What q leaves out costs nothing, at -inf too. */
@@ -25,12 +26,6 @@ INLINE point log_loss_point(T x, T q, const parameters *own) {
     c = high ? most : c;
     T log_c = log_(c), cost = -q * (high ? own->k[2] : log_c), slope = -q / c, bend = -slope / c;
     return (point){.value = q == 0 ? 0 : cost, .grad = q == 0 ? 0 : slope, .hess = q == 0 ? 0 : bend};
-}
-
-INLINE point brier_point(T x, T q, const parameters *own) {
-    (void)own;
-    T d = x - q;
-    return (point){.value = d * d, .grad = 2 * d, .hess = 2};
 }
 
 /* q (log q - x). */
@@ -70,19 +65,19 @@ INLINE void separable_points(point_loss *f, const T *x, const T *q, ptrdiff_t ch
     memcpy(sum, s, sizeof s);
 }
 
-#define SEPARABLE(name)                                                                                              \
+#define SEPARABLE(name, f)                                                                                           \
     static void name##_tile(const T *x, const T *q, ptrdiff_t chunks, const parameters *own, const T *k, double *sum, \
                             T *g, T *h) {                                                                            \
-        if (h) separable_points(name##_point, x, q, chunks, own, k, sum, g, h);                                      \
-        else if (g) separable_points(name##_point, x, q, chunks, own, k, sum, g, NULL);                              \
-        else separable_points(name##_point, x, q, chunks, own, k, sum, NULL, NULL);                                  \
+        if (h) separable_points(f, x, q, chunks, own, k, sum, g, h);                                      \
+        else if (g) separable_points(f, x, q, chunks, own, k, sum, g, NULL);                              \
+        else separable_points(f, x, q, chunks, own, k, sum, NULL, NULL);                                  \
     }
 
-SEPARABLE(nll)
-SEPARABLE(log_loss)
-SEPARABLE(brier)
-SEPARABLE(kl)
-SEPARABLE(kl_log)
+SEPARABLE(nll, nll_point)
+SEPARABLE(log_loss, log_loss_point)
+SEPARABLE(brier, mse)
+SEPARABLE(kl, kl_point)
+SEPARABLE(kl_log, kl_log_point)
 
 /* Zeros but for the label: its score alone is read. */
 static void write_at_label(place at, const hard *y, int role, const T *entry) {
