@@ -119,8 +119,8 @@ def misaligned(a):
 
 
 def placed(a, offset=0, steps=None, order=None):
-    """A copy that begins `offset` bytes behind a cache line. Elements of axis d lie `steps[d]` times as far apart
-    as they must (backwards if negative), and the axes in that order, the slowest first."""
+    """A copy that begins `offset` bytes behind a cache line. Elements of axis d lie `steps[d]` times as far
+    apart as they must (backwards if negative), and the axes in that order, the slowest first."""
     steps = [1] * a.ndim if steps is None else steps
     strides, step, first = [0] * a.ndim, a.itemsize, 0
     for d in reversed(range(a.ndim) if order is None else order):
