@@ -303,7 +303,7 @@ cdef class Parameters:
         self.rule, self.array_rule, self.by_rows = rule, array_rule, by_rows
         self.array, self.array_name = array, array_name
 
-        factors = [1.0, logit_scale, softcap or 1.0, factor, *(abs(v) for v in values if v)]
+        factors = [1.0, logit_scale, softcap or 1.0, factor, abs(self.parameter[0]) or 1.0, *(abs(v) for v in values if v)]
         if class_weight is not None:
             factors += [class_weight[class_weight > 0].min(initial=1), class_weight.max(initial=1)]
         self.least, self.most = min(factors), max(factors)

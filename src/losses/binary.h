@@ -33,7 +33,7 @@ INLINE point binary_cross_entropy_with_logits(T pred, T target, const parameters
  * rounded, so the logarithms of eps and of it are parameters. */
 INLINE point binary_cross_entropy(T pred, T target, const parameters *own) {
     T eps = own->k[0], most = 1 - eps, c = pred < eps ? eps : pred;
-    int high = c > most;
+    int high = c >= most;
     c = high ? most : c;
     T yes = target, no = 1 - target, d = high ? eps : 1 - c, log_c = log_(c), log_d = log1p_(-c);
     T a = yes / c, b = no / d, miss = yes * (high ? own->k[2] : log_c), alarm = no * (high ? own->k[1] : log_d);

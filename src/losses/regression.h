@@ -33,7 +33,7 @@ INLINE point huber(T pred, T target, const parameters *own) {
 INLINE point smooth_l1(T pred, T target, const parameters *own) {
     T r = pred - target, a = magnitude(r), beta = own->k[0];
     int near = a < beta;
-    T square = r * r / (2 * beta), line = a - beta / 2, slope = r / beta, bend = 1 / beta;
+    T square = r / beta * r / 2, line = a - beta / 2, slope = r / beta, bend = 1 / beta;
     return (point){.value = near ? square : line, .grad = near ? slope : sign_of(r), .hess = near ? bend : 0};
 }
 

@@ -69,13 +69,24 @@ static void scales_of(place at, int role, double *scale) {
     }
 }
 
-/* Any square that overflowed, or is so far from 1 that T might not hold the gradient's factors? */
-static int out_of_range(const products *s, ptrdiff_t rows) {
+/* Did a square of row l overflow, or come so far from 1 that T might not hold the gradient's factors? */
+INLINE int out_of_range(const products *s, ptrdiff_t l) {
     const double least = FL_BITS == 32 ? 0x1p-80 : 0x1p-900, most = FL_BITS == 32 ? 0x1p80 : 0x1p900;
-    int out = 0;
-    for (ptrdiff_t l = 0; l < rows; l++)
-        out |= !(s->aa[l] < most && s->bb[l] < most) || s->aa[l] < least || s->bb[l] < least;
-    return out;
+    return !(s->aa[l] < most && s->bb[l] < most) || s->aa[l] < least || s->bb[l] < least;
+}
+
+/* The products, and the scales they are in: a row's do not depend on its neighbours. */
+static products scaled_sweep(place at, double *as, double *bs) {
+    EACH_LANE(l) as[l] = bs[l] = 1;
+    products s = sweep(at, as, bs);
+    int any = 0;
+    for (ptrdiff_t l = 0; l < at.rows; l++) any |= out_of_range(&s, l);
+    if (!any) return s;
+    scales_of(at, FL_PRED, as);
+    scales_of(at, FL_TARGET, bs);
+    for (ptrdiff_t l = 0; l < at.rows && !at.wide; l++)
+        if (!out_of_range(&s, l)) as[l] = bs[l] = 1;
+    return sweep(at, as, bs);
 }
 
 /* The gradient by a is own * a + other * b, both scaled. */
@@ -117,23 +128,19 @@ static void cosine_rows(place at, int embedding) {
     T *value = (T *)at.run->value + at.row;
     pair first = {{0}, {0}}, second = first;
     products s;
-    EACH_LANE(l) as[l] = bs[l] = 1;
-    s = sweep(at, as, bs);
-    if (out_of_range(&s, at.rows)) {
-        scales_of(at, FL_PRED, as);
-        scales_of(at, FL_TARGET, bs);
-        s = sweep(at, as, bs);
-    }
+    s = scaled_sweep(at, as, bs);
     read_labels(call, at.run, at.row, at.rows, label, weight);
     for (ptrdiff_t l = 0; l < at.rows; l++) {
-        double a = root_of(s.aa[l]), b = root_of(s.bb[l]), t = a == 0 || b == 0 ? 0 : s.ab[l] / a / b;
+        double a = root_of(s.aa[l]), b = root_of(s.bb[l]), t = s.ab[l] == s.ab[l] && (a == 0 || b == 0) ? 0 : s.ab[l] / a / b;
+        t = t > 1 ? 1 : t;
+        t = t < -1 ? -1 : t;
         double loss = 1 - t, slope = -1;
         if (embedding && load_one(row_of(at.run, FL_EXTRA, at.row + l), call->op[FL_EXTRA].type) < 0) {
             loss = t - call->parameter[0];
             slope = loss <= 0 ? 0 : 1;
             loss = loss <= 0 ? 0 : loss;
         }
-        double k = a == 0 || b == 0 || weight[l] == 0 ? 0 : slope * call->scale * weight[l];
+        double k = weight[l] == 0 || (t == t && (a == 0 || b == 0)) ? 0 : slope * call->scale * weight[l];
         first.other[l] = (T)(k == 0 ? 0 : k / a / b * as[l]);
         second.other[l] = (T)(k == 0 ? 0 : k / a / b * bs[l]);
         first.own[l] = (T)(k == 0 ? 0 : -k * t / a / a * as[l]);

@@ -130,6 +130,7 @@ static void rows_categorical_hinge(const fl_call *call, const fl_run *run) { hin
 /* One term: m = margin - s_y + s_c, its value and its slope. A NaN stays. */
 INLINE T violation(T x, T score, T margin) {
     T m = margin + (x - score);
+    m = x == -T_INF ? 0 : m; /* the label itself, the padding, or a class out of reach of any score */
     return m <= 0 ? 0 : m;
 }
 

@@ -22,7 +22,7 @@ INLINE point nll_point(T x, T q, const parameters *own) {
 /* -q log c, c = x clipped to [eps, 1 - eps]; the gradient is that at c. */
 INLINE point log_loss_point(T x, T q, const parameters *own) {
     T eps = own->k[0], most = 1 - eps, c = x < eps ? eps : x;
-    int high = c > most;
+    int high = c >= most;
     c = high ? most : c;
     T log_c = log_(c), cost = -q * (high ? own->k[2] : log_c), slope = -q / c, bend = -slope / c;
     return (point){.value = q == 0 ? 0 : cost, .grad = q == 0 ? 0 : slope, .hess = q == 0 ? 0 : bend};

@@ -24,7 +24,6 @@ static void cap(const fl_softmax *p, const T *x, ptrdiff_t n, T *u, T *slope, T 
  * Large: (-1)^k T_m(c) - 2k on the k-th of m equal parts of [0, pi], T_m and U_(m-1) by their recurrences. */
 static void lower(const fl_softmax *p, T *logit, T *slope) {
     const T m = (T)p->margin, cosine = (T)p->bend[0], sine = (T)p->bend[1], least = 1 / (T)((Tuint)1 << FRACTION);
-    const int parts = (int)p->margin;
     if (p->margin_kind == FL_ADDITIVE) EACH_LANE(l) logit[l] -= m, slope[l] = 1;
     if (p->margin_kind == FL_ARC)
         EACH_LANE(l) {
@@ -37,8 +36,9 @@ static void lower(const fl_softmax *p, T *logit, T *slope) {
             slope[l] = c == logit[l] ? by : 0;
             logit[l] = c <= -cosine ? beyond : inside;
         }
+    const int parts = p->margin_kind == FL_LARGE ? (int)p->margin : 0;
     if (p->margin_kind == FL_LARGE)
-        EACH_LANE(l) {
+        for (int l = 0; l < LANES; l++) {
             T c = logit[l], part = 0, sign = 1, t0 = 1, t1 = c, u0 = 0, u1 = 1;
             for (int j = 1; j < parts; j++) {
                 T t = 2 * c * t1 - t0, u = 2 * c * u1 - u0, next = c < (T)p->bend[j - 1] ? 1 : 0;

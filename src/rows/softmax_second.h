@@ -56,11 +56,11 @@ static void rows_finish(const fl_call *call, T scale, int outer, const sums *s, 
     EACH_LANE(l) {
         double others = (double)s_minus_1[l], q = (double)y->q[l], below = s->below[l] + q_below[l];
         double mass = s->below[l] + s->at[l] + q, log_s = (double)r->log_s[l];
-        double inv_s = 1 / (1 + others), lse = (double)scale * (double)s->max[l] + log_s, z_slope = 2 * z * lse;
+        double inv_s = 1 / (1 + others), lse = (double)scale * (double)s->max[l] + log_s, z_slope = z != 0 ? 2 * z * lse : 0, z_term = z != 0 ? z * lse * lse : 0;
         double k = y->weight[l] != 0 ? call->scale * y->weight[l] * factor : 0, coef = k * (mass + z_slope) * inv_s;
         double top = k * (below - mass * others * inv_s + z_slope * inv_s);
         double label = coef * (double)e_label[l] - k * q, on_top = (double)label_on_top[l];
-        loss[l] = (T)(factor * (mass * log_s + s->dot[l] + (double)down[l] + z * lse * lse));
+        loss[l] = (T)(factor * (mass * log_s + s->dot[l] + (double)down[l] + z_term));
         logsumexp[l] = (T)lse;
         r->inv_s[l] = (T)inv_s;
         r->rest[l] = (T)(others * inv_s);
@@ -80,7 +80,7 @@ static void rows_finish(const fl_call *call, T scale, int outer, const sums *s, 
     outer_loss(outer, (T)call->parameter[0], p, not_p, loss, slope, bend);
     EACH_LANE(l) {
         T gain = y->gain[l], k = gain == 0 ? 0 : r->k[l], by = gain * slope[l], weighted = gain * loss[l];
-        loss[l] = (gain == 0) & (loss[l] == T_INF) ? 0 : weighted;
+        loss[l] = ((gain == 0) & (loss[l] == T_INF)) ? 0 : weighted;
         r->curve[l] = where_(k != 0, k * (gain * bend[l]));
         r->coef[l] = where_(k != 0, by * r->coef[l]);
         r->top[l] = where_(k != 0, by * r->top[l]);

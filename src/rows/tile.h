@@ -167,13 +167,15 @@ INLINE void spread(T *to, const T *field, const place *at) {
     } else memcpy(to, field, LANES * sizeof *to);
 }
 
-/* Asks for what is wanted after this tile: the processor's own prefetch stops while it works on one. */
+/* Asks for what is wanted after this tile, where that lies in one piece: the processor's own prefetch stops while it
+ * works on one. */
 INLINE void look_ahead(const place *at, int role) {
     const fl_operand *op = &at->call->op[role];
+    ptrdiff_t along = op->along, step = at->run->step[role], size = size_of(op->type);
     int more = at->c + at->n < at->call->classes;
-    const char *next = row_of(at->run, role, at->row + (more ? 0 : at->rows)) + (more ? (at->c + at->n) * op->along : 0);
-    ptrdiff_t bytes = at->wide ? at->n * op->along : more ? at->n * op->along : at->rows * at->run->step[role];
-    for (ptrdiff_t i = 0; i < bytes; i += 64) __builtin_prefetch(next + i);
+    const char *next = row_of(at->run, role, at->row + (more ? 0 : at->rows)) + (more ? (at->c + at->n) * along : 0);
+    if (along != size || (!at->wide && step != along * at->call->classes)) return;
+    for (ptrdiff_t i = 0; i < at->rows * at->n * size; i += 64) __builtin_prefetch(next + i);
 }
 
 INLINE const T *fetch(const place *at, int role, T *tile, T pad) {
