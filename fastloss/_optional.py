@@ -1,0 +1,19 @@
+"""Libraries that fastloss works with and does not need: imported when used, asked for by name when missing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+def require(module: str, extra: str) -> Any:
+    """The module, or an ImportError that says which extra of fastloss brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as missing:
+        library = module.partition(".")[0]
+        if (missing.name or "").partition(".")[0] != library:
+            raise  # it is there, and something it needs is not
+        raise ImportError(
+            f'this needs {library}, which is not installed: pip install "fastloss[{extra}]"', name=missing.name
+        ) from missing
