@@ -1514,12 +1514,7 @@ class _Focal(_Loss):
     def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *, gamma: float = 2.0,
                   n_classes: int | None = None, class_weight: ArrayLike | None = None,
                   ignore_index: int | None = -100) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: None = None) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: _Out) -> _Out: ...
+    def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 focal: _Focal
 """Focal loss of logits: cross entropy that counts well classified rows less.
@@ -1625,12 +1620,7 @@ class _PolyCrossEntropy(_Loss):
     def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *, epsilon: float = 1.0,
                   n_classes: int | None = None, class_weight: ArrayLike | None = None,
                   ignore_index: int | None = -100) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: None = None) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: _Out) -> _Out: ...
+    def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 poly_cross_entropy: _PolyCrossEntropy
 """Poly-1 cross entropy of logits: cross entropy with another first coefficient of its series in 1 - p.
@@ -1731,12 +1721,7 @@ class _GeneralizedCrossEntropy(_Loss):
     def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *, q: float = 0.7,
                   n_classes: int | None = None, class_weight: ArrayLike | None = None,
                   ignore_index: int | None = -100) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: None = None) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: _Out) -> _Out: ...
+    def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 generalized_cross_entropy: _GeneralizedCrossEntropy
 """Generalised cross entropy of logits, (1 - p_y^q) / q: robust to wrong labels, since it is bounded.
@@ -1829,12 +1814,7 @@ class _Brier(_Loss):
              n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
     def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
                   n_classes: int | None = None, ignore_index: int | None = -100) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: None = None) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: _Out) -> _Out: ...
+    def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 brier: _Brier
 """Brier score of logits: the squared distance of softmax(logits) from the target, summed over classes.
@@ -2243,12 +2223,7 @@ class _JsDivWithLogits(_Loss):
              n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
     def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
                   beta: float = 0.5) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: None = None) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: _Out) -> _Out: ...
+    def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 js_div_with_logits: _JsDivWithLogits
 """Jensen-Shannon divergence of softmax(logits) from the target, bounded and, at beta = 1/2, symmetric.
@@ -2933,12 +2908,7 @@ class _SmSoftmax(_Loss):
              class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
              sample_weight: ArrayLike | None = None, normalizer: float | None = None,
              n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: None = None) -> NDArray[Any]: ...
-    @overload
-    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
-                     out: _Out) -> _Out: ...
+    def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 sm_softmax: _SmSoftmax
 """Soft-margin softmax: cross entropy of logits, that of the true class less a margin.
@@ -4056,7 +4026,7 @@ squared_epsilon_insensitive: _SquaredEpsilonInsensitive
 
 With r = pred - target and e = max(0, |r| - eps):
 
-    loss = e^2     gradient 2 e sign(r)     Hessian 2 where |r| > eps, else 0
+    loss = e^2     gradient 2 e sign(r)     Hessian 2 where |r| >= eps, else 0
 
 In the units of the target, squared.
 
@@ -4078,7 +4048,8 @@ ValueError
 TypeError
     A dtype that is not read; a masked array.
 
-A NaN makes its own element NaN. At the kinks of the gradient, |r| = eps, the Hessian is 0.
+A NaN makes its own element NaN. At the kinks of the gradient, |r| = eps, the Hessian is 2: with
+eps = 0 it is 2 everywhere.
 
 Drucker, Burges, Kaufman, Smola and Vapnik, Support vector regression machines (1997).
 

@@ -386,8 +386,9 @@ def _same_place(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def prepare(names: tuple[str, ...], targets: int, pred: Any, target: Any, parameters: _core.Parameters,
-            weight: Any, out: Any, other_out: Any, other: str, third: Any, axis_: Any) -> tuple[Any, ...]:
-    """All operands of a call, converted, or the error that says why not."""
+            weight: Any = None, out: Any = None, other_out: Any = None, third: Any = None, axis_: Any = -1,
+            outs: tuple[str, str] = ("out", "hess_out")) -> tuple[Any, ...]:
+    """All operands of a call, converted, or the error that says why not; `outs` names the outputs."""
     name, target_name = names[:2]
     x = scores(name, pred)
     shape = x.shape
@@ -419,10 +420,10 @@ def prepare(names: tuple[str, ...], targets: int, pred: Any, target: Any, parame
     elif third is not None:
         third = inputs["vector"] = elements("vector", third, x, name)
     if out is not None:
-        out = output("out", out, x.shape, name, inputs)
-        inputs["out"] = out
+        out = output(outs[0], out, x.shape, name, inputs)
+        inputs[outs[0]] = out
     if other_out is not None:
-        other_out = output(other, other_out, x.shape, name, inputs)
+        other_out = output(outs[1], other_out, x.shape, name, inputs)
     return x, t, weight, out, other_out, third, axis_
 
 
@@ -469,6 +470,7 @@ def weight_values(array: np.ndarray) -> None:
 
 _RULES = {
     _core.NON_NEGATIVE: "must be >= 0",
+    _core.VARIANCE: "must be finite and >= 0",
     _core.UNIT: "must lie in [0, 1]",
     _core.SIGNS: "must be -1 or 1",
     _core.BITS: "must be 0 or 1",
@@ -510,7 +512,7 @@ def _index(row: int, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _subscript(at: Sequence[int]) -> str:
-    return f"[{', '.join(map(str, at))}]" if at else ""
+    return f"[{', '.join(map(str, at))}]" if len(at) else ""
 
 
 def mean_of_nothing() -> float:

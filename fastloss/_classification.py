@@ -8,9 +8,18 @@ import numpy as np
 
 from fastloss import _check, _core
 from fastloss._core import Parameters
-from fastloss._intercept import _class_sums, class_mass, exponential, identity, log_priors, simplex_minimiser
+from fastloss._intercept import (
+    _class_sums,
+    class_mass,
+    exponential,
+    identity,
+    log_priors,
+    probabilities,
+    simplex_minimiser,
+    softmax_of,
+)
 from fastloss._loss import SoftmaxLoss, rowwise
-from fastloss._primitives import log_softmax, softmax
+from fastloss._primitives import log_softmax
 
 
 class Rows(NamedTuple):
@@ -41,8 +50,7 @@ class CrossEntropy(SoftmaxLoss):
         n_threads = _check.n_threads(n_threads)
         result = _core.facts(logits, target, p, axis, n_threads)
         if result is None:
-            x, t, *_, axis = _check.prepare(self._names, self._targets, logits, target, p, None, None, None,
-                                            "", None, axis)
+            x, t, *_, axis = _check.prepare(self._names, self._targets, logits, target, p, axis_=axis)
             result = _core.facts(x, t, p, axis, n_threads)
         return Rows(*result)
 
@@ -118,13 +126,9 @@ def _brier_minimiser(target: Any, sample_weight: Any = None, *, n_classes: int |
 def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,
                    softcap: float | None = None) -> np.ndarray:
     """softmax of the transformed logits."""
-    u = _check.scores("raw", raw)
-    if logit_scale != 1:
-        u = u * _check.positive("logit_scale", logit_scale)
-    if softcap is not None:
-        cap = _check.positive("softcap", softcap)
-        u = cap * np.tanh(u / cap)
-    return softmax(u, axis=axis)
+    scale = _check.positive("logit_scale", logit_scale)
+    cap = None if softcap is None else _check.positive("softcap", softcap)
+    return softmax_of(raw, axis, lambda x: scale * x if cap is None else cap * np.tanh(scale * x / cap))
 
 
 @rowwise(targets="both", hessian=True, kind=CrossEntropy, intercept=log_priors, inverse_link=_probabilities)
@@ -301,7 +305,7 @@ def log_loss(probs: Any, target: Any, *, class_weight: Any = None, ignore_index:
                       ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="both", hessian=True, intercept=_focal_minimiser, inverse_link=softmax)
+@rowwise(targets="both", hessian=True, intercept=_focal_minimiser, inverse_link=probabilities)
 def focal(logits: Any, target: Any, *, gamma: float = 2.0, class_weight: Any = None,
           ignore_index: int | None = -100) -> Parameters:
     """Focal loss of logits: cross entropy that counts well classified rows less.
@@ -359,7 +363,7 @@ def focal(logits: Any, target: Any, *, gamma: float = 2.0, class_weight: Any = N
                       ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="both", hessian=False, intercept=_poly_minimiser, inverse_link=softmax)
+@rowwise(targets="both", hessian=False, intercept=_poly_minimiser, inverse_link=probabilities)
 def poly_cross_entropy(logits: Any, target: Any, *, epsilon: float = 1.0, class_weight: Any = None,
                        ignore_index: int | None = -100) -> Parameters:
     """Poly-1 cross entropy of logits: cross entropy with another first coefficient of its series in 1 - p.
@@ -412,7 +416,7 @@ def poly_cross_entropy(logits: Any, target: Any, *, epsilon: float = 1.0, class_
                       ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="labels", hessian=False, intercept=_generalized_minimiser, inverse_link=softmax)
+@rowwise(targets="labels", hessian=False, intercept=_generalized_minimiser, inverse_link=probabilities)
 def generalized_cross_entropy(logits: Any, target: Any, *, q: float = 0.7, class_weight: Any = None,
                               ignore_index: int | None = -100) -> Parameters:
     """Generalised cross entropy of logits, (1 - p_y^q) / q: robust to wrong labels, since it is bounded.
@@ -465,7 +469,7 @@ def generalized_cross_entropy(logits: Any, target: Any, *, q: float = 0.7, class
                       ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="both", hessian=False, intercept=_brier_minimiser, inverse_link=softmax)
+@rowwise(targets="both", hessian=False, intercept=_brier_minimiser, inverse_link=probabilities)
 def brier(logits: Any, target: Any, *, ignore_index: int | None = -100) -> Parameters:
     """Brier score of logits: the squared distance of softmax(logits) from the target, summed over classes.
 

@@ -27,6 +27,7 @@ VECTORS: int
 # What each number of a target must be.
 ANY: int
 NON_NEGATIVE: int
+VARIANCE: int
 UNIT: int
 SIGNS: int
 BITS: int

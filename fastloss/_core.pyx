@@ -26,7 +26,7 @@ cdef extern from "fastloss.h" nogil:
     enum:
         FL_MAXDIM
         FL_F64, FL_F32, FL_F16, FL_BF16, FL_I64, FL_I32, FL_I16, FL_I8, FL_U64, FL_U32, FL_U16, FL_U8, FL_BOOL
-        FL_ANY, FL_NON_NEGATIVE, FL_UNIT, FL_SIGNS, FL_BINARY
+        FL_ANY, FL_NON_NEGATIVE, FL_VARIANCE, FL_UNIT, FL_SIGNS, FL_BINARY
         FL_NO_MARGIN, FL_ADDITIVE, FL_ARC, FL_LARGE
         FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_EXTRA, FL_LABEL, FL_GRAD, FL_SECOND, FL_HESS, FL_HVP, FL_VALUE
         FL_LOGSUMEXP, FL_ENTROPY, FL_CORRECT, FL_SOFTMAX, FL_LOG_SOFTMAX, FL_ROLES
@@ -257,7 +257,7 @@ def is_supported(dtype):
     return type_of(dtype) >= 0
 
 
-ANY, NON_NEGATIVE, UNIT, SIGNS, BITS = FL_ANY, FL_NON_NEGATIVE, FL_UNIT, FL_SIGNS, FL_BINARY
+ANY, NON_NEGATIVE, VARIANCE, UNIT, SIGNS, BITS = FL_ANY, FL_NON_NEGATIVE, FL_VARIANCE, FL_UNIT, FL_SIGNS, FL_BINARY
 _MARGINS = {"additive": FL_ADDITIVE, "arc": FL_ARC, "large": FL_LARGE}
 cdef enum:
     _OWN_KERNEL = 1 << 20
@@ -306,6 +306,8 @@ cdef class Parameters:
         factors = [1.0, logit_scale, softcap or 1.0, factor, abs(self.parameter[0]) or 1.0, *(abs(v) for v in values if v)]
         if class_weight is not None:
             factors += [class_weight[class_weight > 0].min(initial=1), class_weight.max(initial=1)]
+        if array is not None and array_rule == FL_ANY:  # else the core looks over it
+            factors += [array.min(initial=1), array.max(initial=1)]
         self.least, self.most = min(factors), max(factors)
 
     cpdef bint fits_float32(self):

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastloss import _check
 from fastloss._core import Parameters
-from fastloss._intercept import class_mass, exponential, log_priors
+from fastloss._intercept import class_mass, exponential, log_priors, probabilities, softmax_of
 from fastloss._loss import SoftmaxLoss, rowwise
 from fastloss._primitives import logsumexp, sigmoid, softmax, softplus
 
@@ -27,7 +27,7 @@ def _log_mean_target(target: Any, sample_weight: Any = None, *, log_target: bool
 def _tempered(raw: Any, *, axis: int = -1, temperature: float = 1.0) -> np.ndarray:
     """softmax(raw / temperature)."""
     scale = _check.positive("temperature", temperature)
-    return softmax(_check.scores("raw", raw) / scale, axis=axis)
+    return softmax_of(raw, axis, lambda x: x / scale)
 
 
 @rowwise(targets="soft", hessian=False, intercept=_log_mean_target, inverse_link=exponential)
@@ -168,7 +168,7 @@ def _js_minimiser(target: Any, sample_weight: Any = None, *, beta: float = 0.5) 
     return result
 
 
-@rowwise(targets="soft", hessian=False, intercept=_js_minimiser, inverse_link=softmax)
+@rowwise(targets="soft", hessian=False, intercept=_js_minimiser, inverse_link=probabilities)
 def js_div_with_logits(logits: Any, target: Any, *, beta: float = 0.5) -> Parameters:
     """Jensen-Shannon divergence of softmax(logits) from the target, bounded and, at beta = 1/2, symmetric.
 

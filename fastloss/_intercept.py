@@ -16,7 +16,7 @@ import numpy as np
 
 from fastloss import _check, _core
 from fastloss._loss import losses
-from fastloss._primitives import sigmoid
+from fastloss._primitives import sigmoid, softmax
 
 _LARGEST = float(np.finfo(np.float64).max)
 
@@ -292,6 +292,19 @@ def simplex_minimiser(slope: Callable[[np.ndarray], np.ndarray], mass: np.ndarra
 def identity(raw: Any) -> np.ndarray:
     """The raw score is the prediction."""
     return _check.scores("raw", raw)
+
+
+def probabilities(raw: Any, *, axis: int = -1) -> np.ndarray:
+    """softmax(raw)."""
+    return softmax_of(raw, axis, lambda x: x)
+
+
+def softmax_of(raw: Any, axis: int, transform: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """softmax of transformed raw scores, of their dtype; half formats are transformed in float32."""
+    x = _check.scores("raw", raw)
+    axis, _ = _check.class_axis("raw", x, axis)
+    arithmetic = np.float64 if x.dtype == np.float64 else np.float32
+    return softmax(transform(x.astype(arithmetic, copy=False)), axis=axis).astype(x.dtype, copy=False)
 
 
 def exponential(raw: Any) -> np.ndarray:

@@ -16,8 +16,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from fastloss import _check, _core
 from fastloss._core import GRAD, HESS, HVP, SECOND, VALUE, Parameters
 
@@ -108,6 +106,8 @@ class Loss:
         pred, target, *third = args
         if third:
             vector = third[0]
+            if vector is None:
+                raise TypeError(f"{self._names[2]} is None: it must be an array of one number a row")
         axis = parameters.pop("axis", -1) if parameters and self._rowwise else -1
         p = self._own(parameters) if parameters or self._default is None else self._default
         how = _REDUCTIONS.get(reduction) if isinstance(reduction, str) else None
@@ -121,9 +121,9 @@ class Loss:
                            weight, normalizer, out, other_out, axis, n_threads)
         if result is not None:
             return result
-        other = "hess_out" if want & HESS else "second_out"
+        outs = ("outs[0]", "outs[1]") if want & SECOND else ("out", "hess_out")
         x, t, w, o, h, v, axis = _check.prepare(self._names, self._targets, pred, target, p, weight, out,
-                                                other_out, other, vector, axis)
+                                                other_out, vector, axis, outs)
         result = _core.run(self._kernel, self._targets, self._names, x, t, v, p, want, how, w, normalizer, o,
                            h, axis, n_threads)
         if result is None:
@@ -227,11 +227,12 @@ class ParameterLoss(_TwoGradients, LossWithHessian):
     def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], *rest: Any,
              **more: Any) -> Any:
         if want & SECOND:
-            pred: Any = args[0] if args else parameters.get(self._names[0])
-            array = self._own({k: v for k, v in parameters.items() if k not in self._names}).array
-            if array is None or array.shape != np.shape(pred):
+            if len(args) != len(self._names):
+                args = self._bind(args, parameters)
+            pred, array = _check.as_array(self._names[0], args[0]), self._own(parameters).array
+            if array is None or array.shape != pred.shape:
                 shape = "a number" if array is None else f"of shape {array.shape}"
-                raise ValueError(f"{self._second} is {shape}, {self._names[0]} has shape {np.shape(pred)}: "
+                raise ValueError(f"{self._second} is {shape}, {self._names[0]} has shape {pred.shape}: "
                                  f"for a gradient by {self._second} they must match exactly")
         return super()._run(want, args, parameters, *rest, **more)
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from fastloss import _check
 from fastloss._core import Parameters
-from fastloss._intercept import class_mass, identity
+from fastloss._intercept import class_mass, identity, probabilities, softmax_of
 from fastloss._loss import rowwise
-from fastloss._primitives import softmax
 
 
 def _majority(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
@@ -28,7 +27,8 @@ def _scaled(default: float) -> Any:
     """softmax(scale * raw), with the default scale of its loss."""
 
     def inverse_link(raw: Any, *, axis: int = -1, scale: float = default) -> np.ndarray:
-        return softmax(_check.scores("raw", raw) * _check.positive("scale", scale), axis=axis)
+        by = _check.positive("scale", scale)
+        return softmax_of(raw, axis, lambda x: by * x)
 
     return inverse_link
 
@@ -359,7 +359,7 @@ def l_softmax(cosines: Any, target: Any, *, margin: int = 4, scale: float = 30.0
     return _margin("large", _check.integer_within("margin", margin, 1, 8), scale, class_weight, ignore_index)
 
 
-@rowwise(targets="labels", hessian=False, kernel="cross_entropy", intercept=None, inverse_link=softmax)
+@rowwise(targets="labels", hessian=False, kernel="cross_entropy", intercept=None, inverse_link=probabilities)
 def sm_softmax(logits: Any, target: Any, *, margin: float = 0.35, class_weight: Any = None,
                ignore_index: int | None = -100) -> Parameters:
     """Soft-margin softmax: cross entropy of logits, that of the true class less a margin.

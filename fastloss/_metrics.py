@@ -201,7 +201,7 @@ def binary_accuracy(pred: Any, target: Any, *, threshold: float = 0.0, labels: s
     result = run(pred, target, sample_weight)
     if result is not None:
         return result
-    return run(*_check.prepare(names, 0, pred, target, p, sample_weight, None, None, "", None, -1)[:3])
+    return run(*_check.prepare(names, 0, pred, target, p, sample_weight)[:3])
 
 
 @Metric
@@ -308,8 +308,7 @@ def _ranks(scores: Any, target: Any, ignore_index: Any, last: bool, axis: Any,
     ranks = _core.rank(scores, target, p, last, axis, n_threads)
     if ranks is None:
         names = ("scores", "target")
-        scores, target, *_, axis = _check.prepare(names, _core.LABELS, scores, target, p, None, None, None,
-                                                  "", None, axis)
+        scores, target, *_, axis = _check.prepare(names, _core.LABELS, scores, target, p, axis_=axis)
         ranks = _core.rank(scores, target, p, last, axis, n_threads)
     return ranks, scores.shape[axis]
 

@@ -1,4 +1,4 @@
-"""Libraries that fastloss works with and does not need: imported when used, asked for by name when missing."""
+"""Libraries that fastloss works with and does not need: imported when used, named when missing."""
 
 from __future__ import annotations
 
@@ -15,5 +15,6 @@ def require(module: str, extra: str) -> Any:
         if (missing.name or "").partition(".")[0] != library:
             raise  # it is there, and something it needs is not
         raise ImportError(
-            f'this needs {library}, which is not installed: pip install "fastloss[{extra}]"', name=missing.name
+            f'this needs {library}, which is not installed: pip install "fastloss[{extra}]"',
+            name=missing.name,
         ) from missing

@@ -440,7 +440,7 @@ def squared_epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> 
 
     With r = pred - target and e = max(0, |r| - eps):
 
-        loss = e^2     gradient 2 e sign(r)     Hessian 2 where |r| > eps, else 0
+        loss = e^2     gradient 2 e sign(r)     Hessian 2 where |r| >= eps, else 0
 
     In the units of the target, squared.
 
@@ -462,7 +462,8 @@ def squared_epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> 
     TypeError
         A dtype that is not read; a masked array.
 
-    A NaN makes its own element NaN. At the kinks of the gradient, |r| = eps, the Hessian is 0.
+    A NaN makes its own element NaN. At the kinks of the gradient, |r| = eps, the Hessian is 2: with
+    eps = 0 it is 2 everywhere.
 
     Drucker, Burges, Kaufman, Smola and Vapnik, Support vector regression machines (1997).
 
@@ -720,6 +721,6 @@ def gaussian_nll(pred: Any, target: Any, *, var: Any) -> Parameters:
     """
     number, array = _check.number_or_array("var", var, _check.non_negative, scanned=True)
     if array is not None:
-        return Parameters(array=array, array_name="var", array_rule=_core.NON_NEGATIVE)
+        return Parameters(array=array, array_name="var", array_rule=_core.VARIANCE)
     v = max(number, 1e-6)
     return Parameters(values=(v, math.log(v)), kernel="gaussian_nll_of_number")

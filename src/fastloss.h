@@ -32,6 +32,7 @@ enum fl_role {
 enum fl_rule {
     FL_ANY,
     FL_NON_NEGATIVE,
+    FL_VARIANCE,  /* finite and >= 0 */
     FL_UNIT,   /* in [0, 1] */
     FL_SIGNS,  /* -1 or 1 */
     FL_BINARY  /* 0 or 1 */

@@ -67,6 +67,7 @@ static ptrdiff_t breach(int rule, const char *from, int type, ptrdiff_t step, pt
         int any = 0;
         switch (rule) {
         case FL_NON_NEGATIVE: FIRST(x[k] < 0);
+        case FL_VARIANCE: FIRST((x[k] < 0) | (x[k] == T_INF));
         case FL_UNIT: FIRST((x[k] < 0) | (x[k] > 1));
         case FL_SIGNS: FIRST((x[k] != -1) & (x[k] != 1));
         case FL_BINARY: FIRST((x[k] != 0) & (x[k] != 1));

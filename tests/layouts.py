@@ -1,6 +1,8 @@
 """What the tests share: dtypes and their epsilons, comparing, one array in many memory layouts, bad rows."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import ml_dtypes
@@ -24,6 +26,18 @@ def environment(**more):
         )
     }
     return {k: v for k, v in (dict(os.environ) | found | more).items() if v is not None}
+
+
+def child(code, *arguments, timeout=300, **more):
+    """Runs code in an interpreter of its own, which finds the modules of the tests too."""
+    path = os.pathsep.join([str(Path(__file__).parent), environment()["PYTHONPATH"]])
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment(PYTHONPATH=path, **more),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
 
 
 def compute(dtype):

@@ -1,90 +1,279 @@
-"""P10, memory-safe at any size: every operand between two pages that may not be touched.
+"""P10, memory-safe at any size, and how much memory a call takes, for every loss, metric and primitive with
+each of its methods.
 
-A read or write one byte too far kills the process, so the calls run in one of their own."""
+A read or write one byte too far kills the process, so those calls run in one of their own."""
 
-import subprocess
+import ctypes
+import mmap
 import sys
+import tracemalloc
+import warnings
 
-import pytest
-from layouts import environment
-
-SCRIPT = """
-import ctypes, faulthandler, mmap, sys
+import catalogue
 import ml_dtypes
 import numpy as np
+import pytest
+from catalogue import ELEMENTS, FIRST, ROWS, VARIANTS
+from layouts import DTYPES, LABELS, LAYOUTS, child
+
 import fastloss as fl
 
-faulthandler.enable()
-PAGE = mmap.PAGESIZE
-libc = ctypes.CDLL(None, use_errno=True)
-libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+F4 = np.dtype("f4")
+each = pytest.mark.parametrize("subject", FIRST, ids=str)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="mprotect with these numbers, and /proc")
+
+# --- every operand between two pages that may not be touched ----------------------------------------------
+
 
 class Fenced:
-    "Memory with a forbidden page before and behind it; arrays are laid against either fence."
-    def __init__(self, pages):
-        self.map = mmap.mmap(-1, (pages + 2) * PAGE)
-        self.bytes = np.frombuffer(self.map, np.uint8)[PAGE:-PAGE]
-        for page in (self.bytes.ctypes.data - PAGE, self.bytes.ctypes.data + len(self.bytes)):
-            assert libc.mprotect(page, PAGE, 0) == 0, ctypes.get_errno()
+    """Memory with a forbidden page before and behind it; arrays are laid against either fence."""
 
-    def put(self, array, behind):
-        room = self.bytes[len(self.bytes) - array.nbytes :] if behind else self.bytes[: array.nbytes]
-        view = room.view(array.dtype).reshape(array.shape)
+    def __init__(self, pages=40):
+        page = mmap.PAGESIZE
+        protect = ctypes.CDLL(None, use_errno=True).mprotect
+        protect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+        self.bytes = np.frombuffer(mmap.mmap(-1, (pages + 2) * page), np.uint8)[page:-page]
+        for fence in (self.bytes.ctypes.data - page, self.bytes.ctypes.data + len(self.bytes)):
+            assert protect(fence, page, 0) == 0, ctypes.get_errno()
+
+    def put(self, array, behind, step=1):
+        """Its last element ends at the fence, or its first begins there; elements `step` times as far off."""
+        strides = [step * s for s in np.empty(array.shape, array.dtype).strides]
+        extent = array.itemsize + sum((n - 1) * s for n, s in zip(array.shape, strides)) if array.size else 0
+        start = len(self.bytes) - extent if behind else 0
+        first = self.bytes[start : start + array.itemsize if array.size else start]
+        if not array.size:
+            return first.view(array.dtype).reshape(array.shape)
+        view = np.lib.stride_tricks.as_strided(first.view(array.dtype), array.shape, strides)
         view[...] = array
         return view
 
-fences = [Fenced(40) for _ in range(7)]
 
-def calls(x, y, soft, v, w, out, hess, axis):
-    ce = fl.cross_entropy
-    for options in ({}, dict(label_smoothing=0.1), dict(softcap=5.0)):
-        ce(x, y, axis=axis, **options)
-        ce.value_and_grad(x, y, axis=axis, sample_weight=w, out=out, **options)
-        ce.grad_and_hess(x, soft, axis=axis, out=out, hess_out=hess, **options)
-    ce.hvp(x, y, v, axis=axis, out=out)
-    ce.rows(x, y, axis=axis)
-    fl.softmax(x, axis=axis, out=out)
-    fl.log_softmax(x, axis=axis, out=out)
-    fl.logsumexp(x, axis=axis)
-    fl.gather_log_softmax(x, y, axis=axis)
-    fl.mse.grad_and_hess(x, soft, out=out, hess_out=hess)
-
-rng = np.random.default_rng(0)
-dtype = np.dtype(getattr(ml_dtypes, sys.argv[1], None) or sys.argv[1])
-for classes in [*range(1, 67), *range(1024, 1089)]:
-    n = int(rng.integers(1, 36)) if classes < 100 else 3
-    logits = rng.standard_normal((n, classes)).astype(dtype)
-    width = rng.choice(["i1", "u1", "i2", "i4", "i8"]) if classes < 100 else "i2"
-    labels = rng.integers(0, classes, n).astype(width)
-    for behind in (True, False):
-        for axis in (-1, 0):
-            scores = logits if axis else np.ascontiguousarray(logits.T)
-            arrays = scores, labels, abs(scores), scores, abs(logits[:, 0]), scores, scores
-            calls(*(f.put(a, behind) for f, a in zip(fences, arrays)), axis)
-if len(sys.argv) > 2:
-    ctypes.string_at(fences[0].bytes.ctypes.data + len(fences[0].bytes), 1)
-print("survived")
-"""
+def touch_the_fence():
+    fence = Fenced()
+    ctypes.string_at(fence.bytes.ctypes.data + len(fence.bytes), 1)
 
 
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-c", SCRIPT, *arguments],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+def sizes(subject):
+    """(rows, classes): every length mod 64, alone and behind a block; rows of one and of several chunks."""
+    if not subject.rowwise:
+        return [(n, 1) for r in range(64) for n in (r, 1024 + r)]
+    wide = [1025, 1031, 1039, 1040, 1041, 1087, 2049]
+    return [(1 + (7 * c) % 36, c) for c in range(1, 71)] + [(3, c) for c in wide]
 
 
-if sys.platform == "linux":  # mprotect with these numbers
+def calls_between_fences(dtype, of_rows):
+    fences = [Fenced() for _ in range(10)]
+    dtype, number = np.dtype(getattr(ml_dtypes, dtype, None) or dtype), 0
+    for subject in ROWS if of_rows else ELEMENTS:
+        variants = VARIANTS[subject.name, subject.kind]
+        for i, (n, classes) in enumerate(sizes(subject)):
+            for function in catalogue.functions(variants[i % len(variants)]):
+                print(function, n, classes, flush=True)
+                for axis in (-1, 0) if of_rows else (-1,):
+                    given, outs = between(function, n, classes, dtype, axis, i)
+                    for behind in (True, False):
+                        step = 2 if i % 3 == 2 and not behind else 1
+                        laid = iter(fences)
+                        put = lambda a: next(laid).put(a, behind, step) if isinstance(a, np.ndarray) else a  # noqa: B023, E731
+                        inside = {k: put(v) for k, v in given.items()}
+                        catalogue.call(function, inside, {k: put(v) for k, v in outs.items()}, axis=axis)
+                        number += 1
+    print("survived", number)
 
-    @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
-    def test_nothing_is_touched_outside_the_arrays(dtype):
-        done = run(dtype)
-        assert done.returncode == 0 and "survived" in done.stdout, done.stderr[-2000:]
 
-    def test_the_fence_works():
-        done = run("float32", "touch the fence")
-        # The sanitizer catches the signal, reports it and exits.
-        assert done.returncode < 0 or "AddressSanitizer: SEGV" in done.stderr
+def between(function, n, classes, dtype, axis, i):
+    """Arguments and outputs; labels of every width, as sizes go by, other operands of every type."""
+    given = catalogue.arguments(function, (n,), classes, dtype, weighted=i % 2 == 0, axis=axis)
+    for name, role in catalogue.roles(function, given).items():
+        if name in ("target", "index") and role == "rows":
+            label = LABELS[i % 10]
+            most = min(classes, np.iinfo(label).max)
+            given[name] = (np.maximum(given[name], 0) % most).astype(label)
+        elif name in ("vector", "sample_weight", "weight", "x2") or (name == "target" and role == "scores"):
+            given[name] = given[name].astype(DTYPES[i % 4])
+    return given, catalogue.outs_for(function, given, axis, DTYPES[(i // 4) % 4])
+
+
+@linux
+@pytest.mark.parametrize("of_rows", [False, True], ids=["elements", "rows"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_nothing_is_touched_outside_the_arrays(dtype, of_rows):
+    done = child(f"import test_memory; test_memory.calls_between_fences({dtype!r}, {of_rows})")
+    last = done.stdout.splitlines()[-1:]
+    assert done.returncode == 0 and last[0].startswith("survived"), f"{last} {done.stderr[-2000:]}"
+    assert int(last[0].split()[1]) > 10_000
+
+
+@linux
+def test_the_fence_works():
+    done = child("import test_memory; test_memory.touch_the_fence()")
+    # The sanitizer catches the signal, reports it and exits.
+    assert done.returncode < 0 or "AddressSanitizer: SEGV" in done.stderr
+
+
+# --- how much memory a call takes -------------------------------------------------------------------------
+
+
+def peak(function, given, outs, **options):
+    """Bytes that NumPy and Python took, at most, beyond what was there before the call."""
+    catalogue.call(function, given, outs, **options)  # what a first call keeps for good is not meant
+    tracemalloc.start()
+    try:
+        catalogue.call(function, given, outs, **options)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def rows_of(subject):
+    """(rows, classes, bytes that a call may take): some numbers a row, and the objects of the call itself."""
+    return (64, 1000, 64 * 64 + 20_000) if subject.rowwise else (100_000, 1, 20_000)
+
+
+@each
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_with_out_a_call_takes_a_few_numbers_a_row(dtype, subject):
+    """Whatever the layout, narrow labels, weights or not: nothing is copied."""
+    n, classes, limit = rows_of(subject)
+    for function in catalogue.functions(subject):
+        for i, lay in enumerate(LAYOUTS.values()):
+            given = catalogue.arguments(function, (n,), classes, dtype, weighted=i % 2 == 0)
+            if "target" in given and subject.kind == "labels":
+                given["target"] = given["target"].astype(np.int16)
+            given = {k: lay(v) if isinstance(v, np.ndarray) else v for k, v in given.items()}
+            outs = {k: lay(v) for k, v in catalogue.outs_for(function, given).items()}
+            # NumPy reads misaligned parameters through a buffer of its own, of 8192 numbers.
+            more = 8 * 8192 if lay.__name__ == "misaligned" else 0
+            assert peak(function, given, outs) < limit + more, f"{function}, {lay.__name__}"
+
+
+@each
+def test_without_out_a_call_takes_what_it_returns(subject):
+    n, classes, limit = rows_of(subject)
+    for function in catalogue.functions(subject):
+        given = catalogue.arguments(function, (n,), classes, F4)
+        for reduction in ("sum", "none"):
+            results = catalogue.call(function, given, reduction=reduction).values()
+            returned = sum(a.nbytes for a in results if a.ndim)
+            assert peak(function, given, {}, reduction=reduction) < limit + returned, str(function)
+
+
+@each
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_in_place_a_call_takes_nothing(axis, subject):
+    if not subject.rowwise and axis == 0:
+        return
+    n, classes, limit = rows_of(subject)
+    for function in catalogue.functions(subject):
+        if function.rows_out or len(function.outs) != 1:
+            continue
+        given = catalogue.arguments(function, (n,), classes, F4, axis=axis)
+        first = given[catalogue.positional(subject)[0]]
+        assert peak(function, given, {function.outs[0]: first}, axis=axis) < limit, str(function)
+
+
+def resident(field):
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(field)) << 10
+
+
+def growth(function, given, outs, **options):
+    """Bytes by which the most that was ever resident grows, the core's own memory and stacks with it."""
+    with open("/proc/self/clear_refs", "w") as clear:
+        clear.write("5")
+    before = resident("VmHWM")
+    catalogue.call(function, given, outs, **options)
+    return resident("VmHWM") - before
+
+
+def print_growth():
+    for subject in FIRST:
+        n, classes = (4000, 1000) if subject.rowwise else (4_000_000, 1)
+        for function in catalogue.functions(subject):
+            given = catalogue.arguments(function, (n,), classes, F4)
+            outs = catalogue.outs_for(function, given)
+            small = catalogue.arguments(function, (1000,), 70, F4)
+            for threads in (1, 2):
+                catalogue.call(function, small, n_threads=threads)  # what a first call keeps is not meant
+                print(function, threads, growth(function, given, outs, n_threads=threads), flush=True)
+
+
+@linux
+def test_the_core_takes_no_memory_of_its_own():
+    """Four million numbers, 16 MB: the resident set grows by less than a tenth of it, stacks included."""
+    done = child("import test_memory; test_memory.print_growth()")
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = [line.rsplit(maxsplit=2) for line in done.stdout.splitlines()]
+    assert len(found) > 300 and not [line for line in found if int(line[2]) > 1_500_000]
+
+
+# --- more than 2^31 elements --------------------------------------------------------------------------------
+
+
+HUGE = 2**31 + 9
+WIDE = 2**21 + 8, 1024
+
+
+@pytest.mark.exhaustive
+def test_two_to_the_31_elements_of_one_axis():
+    pred, target = np.broadcast_to(np.float32(0.5), HUGE), np.broadcast_to(np.int8(1), HUGE)
+    assert fl.mse(pred, target, reduction="sum") == HUGE / 4
+    assert fl.hinge(pred, target) == 0.5
+    with pytest.raises(ValueError, match=rf"target\[{HUGE - 1}\] = 0"):
+        fl.hinge(pred, last_one_else(target, 0))
+
+
+def last_one_else(target, value):
+    """Such an array takes memory, a byte an element."""
+    target = target.copy()
+    target[-1] = value
+    return target
+
+
+@pytest.mark.exhaustive
+def test_two_to_the_31_elements_of_two_axes():
+    """Of weights all but the last are 0: what the others hold does not matter, the last row does."""
+    rng = np.random.default_rng(1)
+    row, other = rng.standard_normal((2, WIDE[1])).astype("f4")
+    weight = np.zeros(WIDE[0])
+    weight[-1] = 0.5
+    pred, target = np.broadcast_to(row, WIDE), np.broadcast_to(other, WIDE)
+    for loss in (fl.mse, fl.log_cosh):
+        want = loss(row, other, reduction="sum") / 2
+        assert loss(pred, target, reduction="sum", sample_weight=weight) == pytest.approx(want, rel=1e-13)
+
+
+@pytest.mark.exhaustive
+def test_two_to_the_31_scores_of_rows():
+    row = np.random.default_rng(2).permutation(WIDE[1]).astype("f4")
+    scores, target = np.broadcast_to(row, WIDE), np.zeros(WIDE[0], np.uint16)
+    target[-1] = row.argmax()
+    top = fl.top_k_accuracy(scores, target, k=[1, WIDE[1]], reduction="none")
+    assert (top[:-1, 0] == 0).all() and (top[:, 1] == 1).all() and top[-1, 0] == 1
+    hinge = fl.multi_margin(scores, target, reduction="none")
+    first, last = (fl.multi_margin(row, int(y), reduction="none") for y in (0, row.argmax()))
+    assert (hinge[:-1] == first).all() and hinge[-1] == last
+
+
+@pytest.mark.exhaustive
+def test_two_to_the_31_gradients_are_written():
+    """In half precision, of which 2^31 take four gigabytes."""
+    out = np.empty(WIDE, ml_dtypes.bfloat16)
+    rng = np.random.default_rng(3)
+    row, other = rng.standard_normal((2, WIDE[1])).astype("f4")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fl.half_squared.grad(
+            np.broadcast_to(row, WIDE), np.broadcast_to(other, WIDE), reduction="sum", out=out
+        )
+        assert_rows(out, fl.half_squared.grad(row, other, reduction="sum", out=out[0].copy()))
+        labels = np.zeros(WIDE[0], np.uint8)
+        fl.cross_entropy.grad(np.broadcast_to(row, WIDE), labels, reduction="sum", out=out)
+        assert_rows(out, fl.cross_entropy.grad(row, 0, reduction="sum", out=out[0].copy()))
+
+
+def assert_rows(out, row):
+    """All rows are that one; bits of bfloat16 compare faster as integers."""
+    whole, row = out.view(np.uint16), row.view(np.uint16)
+    assert all((whole[i : i + 4096] == row).all() for i in range(0, len(whole), 4096))

@@ -4,6 +4,7 @@ and what `import fastloss` brings along (TRUST: installs everywhere)."""
 import os
 import platform
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -125,6 +126,26 @@ def test_wide_registers_only_where_the_processor_was_asked(built):
     avx512 = {f"avx512_{bits}": {"ymm", "zmm"} for bits in (32, 64)}
     assert wide == avx2 | avx512
     assert {"baseline_32", "baseline_64", "core"} <= set(seen)
+
+
+WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Werror -fsyntax-only".split()
+
+
+@pytest.mark.parametrize("compiler", [c for c in ("gcc", "clang") if shutil.which(c)])
+def test_the_core_compiles_without_a_warning(compiler, monkeypatch):
+    """Each C file with the flags of setup.py for each instruction set and dtype, OpenMP or not."""
+    monkeypatch.setattr("setuptools.setup", lambda **_: None)
+    build = runpy.run_path(str(ROOT / "setup.py"))
+    command = [compiler, *build["FLAGS"], *build["STRICT"], *WARNINGS]
+    probe = [compiler, "-fopenmp", "-fsyntax-only", "-x", "c", "-"]
+    probed = subprocess.run(probe, input=build["OPENMP_PROBE"], text=True, capture_output=True)
+    have = [f"-DFL_HAVE_{isa.upper()}" for isa, *_ in build["INSTRUCTION_SETS"]]
+    for switch in [[], ["-fopenmp"]][: 1 + (probed.returncode == 0)]:
+        run(*command, *switch, *have, *build["CORE"], cwd=ROOT)
+    for isa, macro, flags in build["INSTRUCTION_SETS"]:
+        if macro is None or platform.machine() == "x86_64":
+            for bits in (32, 64):
+                run(*command, *flags, f"-DFL_ISA={isa}", f"-DFL_BITS={bits}", "src/kernels.c", cwd=ROOT)
 
 
 def test_import_brings_nothing_but_numpy():

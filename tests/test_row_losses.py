@@ -750,6 +750,40 @@ def test_a_confident_row_keeps_its_relative_accuracy(name, options, dtype, class
     assert (got[big] > 0).all() and big.any()
 
 
+@pytest.mark.parametrize("classes", [2, 10, 64, 65, 1100])
+@pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)
+@pytest.mark.parametrize(
+    "name, own", [("focal", {}), ("focal", dict(gamma=0.5)), ("poly_cross_entropy", {}), ("brier", {})]
+)
+def test_a_confident_row_of_a_sum_over_classes(name, own, dtype, classes):
+    """Summed over all classes the gradient at the target, and the Hessian, cancel to some eps."""
+    rng, margins = seeded(name, classes), np.arange(1.0, 25, 1.5)
+    n = len(margins)
+    x, y = np.round(rng.standard_normal((n, classes)) * 64) / 64, rng.integers(0, classes, n)
+    at = (np.arange(n), y)
+    x[at] = -np.inf
+    x[at] = x.max(1) + margins
+    x, one_hot = x.astype(dtype), np.eye(classes)[y].astype(dtype)
+    loss, most = fl.losses[name], eps(dtype) * (100 + 20 * margins)
+    if name == "brier":
+        e = np.exp((x - x[at][:, None]).astype(real(dtype)))
+        e[at] = 0
+        others = e.sum(1)
+        p, rest = 1 / (1 + others), others / (1 + others)
+        want = -2 * p * (rest**2 + ((e / (1 + others)[:, None]) ** 2).sum(1))
+        hess = None
+    else:
+        want, hess = loss.grad(x, y, reduction="sum", **own)[at], None
+        if hasattr(loss, "grad_and_hess"):
+            hess = loss.grad_and_hess(x, y, reduction="sum", **own)[1][at]
+    got = loss.grad(x, one_hot, reduction="sum", **own)
+    assert (abs(got[at] - want) <= most * abs(want)).all()
+    assert (abs(got.astype(real(dtype)).sum(1)) <= classes * eps(dtype) * abs(got).max(1)).all()
+    if hess is not None:
+        found = loss.grad_and_hess(x, one_hot, reduction="sum", **own)[1][at]
+        assert (abs(found - hess) <= most * abs(hess)).all()
+
+
 # --- kinks --------------------------------------------------------------------------------------------
 
 

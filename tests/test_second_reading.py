@@ -141,3 +141,73 @@ def test_an_epsilon_that_float32_cannot_hold(loss, call):
 
 def test_no_z_loss_of_an_infinite_logsumexp_is_nothing():
     assert fl.cross_entropy(np.array([[1e308, -1e308, 0.0]]), [0], logit_scale=30.0) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["cross_entropy", "focal", "poly_cross_entropy", "generalized_cross_entropy", "multi_margin"]
+)
+@pytest.mark.parametrize("classes", [3, 70])
+def test_a_class_weight_of_zero_hides_no_nan(name, classes):
+    """sample_weight 0 hides a row; class_weight 0 says only that its class costs nothing."""
+    x, y = np.zeros((2, classes)), np.array([1, 1])
+    x[0, 2] = np.nan
+    weight = np.ones(classes)
+    weight[1] = 0
+    loss = fl.losses[name]
+    value, grad = loss.value_and_grad(x, y, class_weight=weight, reduction="none")
+    assert np.isnan(value[0]) and value[1] == 0 and np.isnan(grad[0]).all() and (grad[1] == 0).all()
+    hidden = loss.value_and_grad(x, y, class_weight=weight, reduction="none", sample_weight=[0, 1])
+    assert (hidden[0] == 0).all() and (hidden[1] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("d", [2, 3, 65])
+def test_cosines_of_subnormal_vectors(dtype, d):
+    tiny = float(np.finfo(dtype).smallest_normal)
+    for size in (tiny / 4, tiny, 1.0):
+        x1 = np.full((1, d), size, dtype)
+        x2 = np.arange(1, d + 1, dtype=dtype)[None] * dtype(size)
+        value, (first, second) = fl.cosine_distance.value_and_grads(x1, x2)
+        a, b = x1[0] / dtype(size), x2[0] / dtype(size)
+        a, b = a.astype(np.longdouble), b.astype(np.longdouble)
+        c = (a @ b) / np.sqrt((a @ a) * (b @ b))
+        want = [(c * u / np.sqrt(u @ u) - v / np.sqrt(v @ v)) / np.sqrt(u @ u) / np.longdouble(size)
+                for u, v in ((a, b), (b, a))]
+        assert abs(value - float(1 - c)) < 1e-6
+        for got, exact in zip((first[0], second[0]), want):
+            most = abs(exact).max() * 100 * np.finfo(dtype).eps
+            assert (abs(got - exact) <= most).all(), (size, got, exact)
+
+
+def test_an_array_of_parameters_must_fit_the_arithmetic():
+    x, y = np.zeros((2, 2), np.float32), np.ones((2, 2))
+    with pytest.raises(ValueError, match="normal numbers in float32"):
+        fl.binary_cross_entropy_with_logits(x, y, pos_weight=np.array([1.0, 1e300]))
+    x = x.astype("f8")
+    assert np.isfinite(fl.binary_cross_entropy_with_logits(x, y, pos_weight=np.array([1.0, 1e300])))
+    for var in (np.array([1.0, np.inf]), np.array([[1.0, 1.0], [1.0, np.inf]])):
+        for method in (fl.gaussian_nll, fl.gaussian_nll.grad):
+            with pytest.raises(ValueError, match=r"var\[.*inf must be finite and >= 0"):
+                method(x, y, var=var)
+
+
+def test_errors_name_the_pair_of_outputs():
+    x, v = np.zeros((2, 3)), np.ones((2, 3))
+    for call in (lambda outs: fl.cosine_distance.value_and_grads(x, v, outs=outs),
+                 lambda outs: fl.gaussian_nll.value_and_grads(x, v, var=v, outs=outs)):
+        for i in (0, 1):
+            with pytest.raises(ValueError, match=rf"outs\[{i}\] has shape"):
+                call(tuple(np.zeros(4) if i == k else None for k in (0, 1)))
+
+
+def test_the_third_array_may_not_be_none():
+    with pytest.raises(TypeError, match="y is None"):
+        fl.cosine_embedding(X, X, None)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "am_softmax", "kl_div_with_logits"])
+def test_probabilities_of_half_scores_are_scaled_in_float32(name):
+    raw = np.array([[60000.0, 59968.0]], np.float16)
+    key = {"cross_entropy": "logit_scale", "am_softmax": "scale", "kl_div_with_logits": "temperature"}[name]
+    p = fl.losses[name].inverse_link(raw, **{key: 0.5 if key == "temperature" else 2.0})
+    assert p.dtype == np.float16 and p.tolist() == [[1.0, 0.0]]

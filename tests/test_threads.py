@@ -1,87 +1,34 @@
 """P1 to P3: forked children neither hang nor differ, no more threads than allowed, safe from many threads.
+P12: a good neighbour.
 
 Each case runs in a fresh interpreter: what a fork meets depends on which runtimes ran before it. An
 alarm turns a hang into a failure that says SIGALRM."""
 
+import functools
+import itertools
+import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
 import threading
 from pathlib import Path
 
+import catalogue
 import numpy as np
 import pytest
+from forks import WAYS
 from layouts import environment, same_bits
 
 import fastloss as fl
+from fastloss import _threads
 
 LINUX = sys.platform == "linux"
-
-COMMON = """
-import os, signal, sys, threading, warnings
-warnings.simplefilter("ignore")  # Python's own warning about fork beside threads: that is what is tested
-import numpy as np
-
-def work(n_threads=4):
-    import fastloss as fl
-    rng = np.random.default_rng(0)
-    logits, target = rng.standard_normal((20_000, 50), np.float32), rng.integers(0, 50, 20_000)
-    value, grad = fl.cross_entropy.value_and_grad(logits, target, n_threads=n_threads)
-    return value, grad.tobytes()
-
-def in_fork(f):
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(20)
-        try:
-            os._exit(0 if f() else 3)
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-            os._exit(4)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert status == 0, f"child: {signal.Signals(-status).name if status < 0 else status}"
-    return True
-"""
-
-BEFORE = {
-    "nobody": "",
-    "we": "work()",
-    "torch": "import torch; torch.set_num_threads(4); torch.rand(2000, 500).exp().sum()",
-    "torch_and_we": "import torch; torch.set_num_threads(4); torch.rand(2000, 500).exp().sum(); work()",
-}
-
-THEN = {
-    "os_fork": "in_fork(lambda: work() == want())",
-    "grandchild": "in_fork(lambda: work() == want() and in_fork(lambda: work() == want()))",
-    "fork_twice": "in_fork(lambda: work() == want()); work(); in_fork(lambda: work(None) == want())",
-    "fork_from_a_thread": """
-        failures = []
-        def go():
-            try:
-                in_fork(lambda: work() == want())
-            except BaseException as e:
-                failures.append(e)
-        t = threading.Thread(target=go); t.start(); t.join()
-        assert not failures, failures
-    """,
-    "pool_fork": """
-        import multiprocessing
-        signal.alarm(60)
-        with multiprocessing.get_context("fork").Pool(2) as pool:
-            assert all(v == want() for v in pool.map(work, [None, 1, 4, 4]))
-    """,
-    "executor_fork": """
-        import concurrent.futures, multiprocessing
-        signal.alarm(60)
-        with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
-            assert all(v == want() for v in pool.map(work, [None, 1, 4, 4]))
-    """,
-}
+HERE = Path(__file__).parent
 
 
-def run(*command, **settings):
+def run(*command, timeout=100, **settings):
     """Runs code, or a script, in a fresh interpreter without OpenMP settings but those given."""
     unset = {k: None for k in os.environ if k.startswith("OMP_")}
     done = subprocess.run(
@@ -89,139 +36,122 @@ def run(*command, **settings):
         env=environment(**unset | settings),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=timeout,
     )
     assert done.returncode == 0, done.stderr[-3000:] or f"exit {done.returncode}"
     return done.stdout
 
 
-@pytest.mark.parametrize("then", THEN)
-@pytest.mark.parametrize("before", ["nobody", "we"])
-def test_a_forked_child_computes_the_same_bits(before, then):
-    fork(before, then)
+@functools.cache
+def runtime():
+    """The OpenMP library that the core was linked with, "" where there is none or nothing says which."""
+    if not (LINUX and fl._core.openmp):
+        return ""
+    maps = run("-c", "import fastloss; print(open('/proc/self/maps').read())")
+    return (re.findall(r"/\S*/lib[gi]?omp[-.]\S*", maps) or [""])[0]
 
 
-@pytest.mark.parametrize("then", ["os_fork", "pool_fork"])
-@pytest.mark.parametrize("before", ["torch", "torch_and_we"])
-def test_a_forked_child_beside_torch(before, then):
+# --- P1 ------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def forks(who, imported):
+    return json.loads(run(str(HERE / "forks.py"), who, imported, timeout=250))
+
+
+# Who ran threads in the parent of each fork, and where fastloss was imported; forks.py says more.
+STATES = ["nobody-before", "nobody-child", "we-before", "raw-before", "raw-child"]
+WITH_TORCH = ["torch_idle-before", "torch_idle-child", "torch-before", "torch-child", "torch_and_we-before"]
+
+
+@pytest.mark.parametrize("way", WAYS[:-1])
+@pytest.mark.parametrize("state", STATES)
+def test_a_forked_child_computes_the_same_bits(state, way):
+    """On any number of threads; and other people's parallel regions end there, where we could see to it."""
+    assert forks(*state.split("-"))[way] == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("state", WITH_TORCH)
+def test_a_forked_child_beside_torch(state, way):
+    """Torch computes in the child too, with threads of its own."""
     pytest.importorskip("torch", reason="torch is optional")
-    fork(before, then)
+    assert forks(*state.split("-"))[way] == ""
 
 
-def fork(before, then):
-    """`want` is what one thread gives in the very process that asks; the last call finds the parent well."""
-    code = COMMON + "def want():\n    return work(1)\n" + BEFORE[before] + "\n" + textwrap.dedent(THEN[then])
-    run("-c", code + "\nassert work() == want()\n")
-
-
-def test_import_in_the_child_only():
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_forks_while_two_threads_compute(count):
     run(
         "-c",
-        COMMON
-        + "in_fork(lambda: work() == work(1) and 'fastloss' in sys.modules)\n"
-        + "assert 'fastloss' not in sys.modules",
-    )
-
-
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_other_start_methods(method, tmp_path):
-    script = tmp_path / "job.py"
-    script.write_text(
-        COMMON
-        + textwrap.dedent(f"""
-        if __name__ == "__main__":
-            import multiprocessing
-            signal.alarm(60)
-            parent = work()
-            with multiprocessing.get_context("{method}").Pool(2) as pool:
-                assert all(v == parent for v in pool.map(work, [None, 4]))
-        """)
-    )
-    run(str(script))
-
-
-def test_forks_while_two_threads_compute():
-    run(
-        "-c",
-        COMMON
+        "import sys; sys.path.insert(0, sys.argv[1])"
         + textwrap.dedent("""
-        want, stop, wrong = work(), threading.Event(), []
+        import threading, warnings
+        from forks import digest, in_child, in_fork
+        warnings.simplefilter("ignore")
+        want, stop, wrong = digest(), threading.Event(), []
         def compute():
             while not stop.is_set():
-                if work() != want:
+                if digest() != want:
                     wrong.append(1)
         threads = [threading.Thread(target=compute) for _ in range(2)]
         for t in threads: t.start()
         try:
-            for _ in range(20):
-                in_fork(lambda: work() == want)
+            for i in range(int(sys.argv[2])):
+                # In every tenth child a region of others too: this thread's pool is ours to give back.
+                found = in_fork(lambda: in_child(i % 10 == 0))
+                assert found == [*[want] * 3, 4][: len(found)], found
         finally:
             stop.set()
             for t in threads: t.join()
         assert not wrong
-    """),
+        """),
+        str(HERE),
+        str(count),
     )
-
-
-GOMP = """
-import ctypes
-
-def raw_region():
-    "A parallel region of four that is not ours, in the OpenMP runtime that we use."
-    import fastloss
-    path = next(line.split()[-1] for line in open("/proc/self/maps") if "/libgomp.so" in line)
-    count, lock = [0], threading.Lock()
-    def body(_):
-        with lock:
-            count[0] += 1
-    ctypes.CDLL(path).GOMP_parallel(ctypes.CFUNCTYPE(None, ctypes.c_void_p)(body), None, 4, 0)
-    return count[0]
-"""
-
-
-if LINUX and "/libgomp.so" in Path("/proc/self/maps").read_text():  # GCC's runtime; it is the one that hangs
-
-    @pytest.mark.parametrize("parent", ["work()", "raw_region()", "work(); raw_region()"])
-    @pytest.mark.parametrize(
-        "child", ["raw_region() == 4", "work() == want()", "work() == want() and raw_region() == 4"]
-    )
-    def test_a_child_may_run_a_region_of_its_own_or_ours(parent, child):
-        """Before a fork the pool is given back; in the child we keep out of it all the same."""
-        run(
-            "-c",
-            COMMON
-            + GOMP
-            + f"""
-def want():
-    return work(1)
-{parent}
-in_fork(lambda: {child})
-assert work() == want() and raw_region() == 4
-""",
-        )
 
 
 # --- P2 ------------------------------------------------------------------------------------------------
 
 
+# Threads are counted by a thread: while the call runs, since a team may be gone when it ends, and after it.
 COUNT = """
-import os, re, sys
+import os, re, sys, threading
+from pathlib import Path
 import numpy as np
+import fastloss as fl
 
 def threads():
-    return int(re.search(r"Threads:\\s+(\\d+)", open("/proc/self/status").read())[1])
+    return int(re.search(r"Threads:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 
-import fastloss as fl
+class Peak:
+    "How many threads there are at most, above those of now."
+    def __enter__(self):
+        self.most, self.stop = 0, threading.Event()
+        self.watcher = threading.Thread(target=self.watch, daemon=True)
+        self.watcher.start()
+        self.before = threads()
+        return self
+    def watch(self):
+        while not self.stop.wait(0.0005):
+            self.most = max(self.most, threads())
+    def __exit__(self, *_):
+        last = threads()  # before the watcher goes, which takes the system a moment
+        self.stop.set()
+        self.watcher.join()
+        self.most = max(self.most, last) - self.before
+
 logits, target = np.zeros((40_000, 50), np.float32), np.zeros(40_000, int)
-before = threads()
 """
 
 
 def threads_made(call, before="", **settings):
     code = (
-        COUNT.replace("before = threads()", before + "\nbefore = threads()")
-        + call
-        + "\nprint(threads() - before)"
+        COUNT
+        + textwrap.dedent(before)
+        + "\nwith Peak() as peak:\n    for _ in range(3):\n"
+        + textwrap.indent(textwrap.dedent(call) or "pass", " " * 8)
+        + "\nprint(peak.most)"
     )
     return int(run("-c", code, OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", **settings))
 
@@ -237,8 +167,8 @@ if LINUX:  # /proc counts them; elsewhere there is no such number to look at
             (BIG.format(""), "", {"OMP_THREAD_LIMIT": "1"}),
             (BIG.format(", n_threads=4"), "", {"OMP_THREAD_LIMIT": "1"}),
             (BIG.format(""), "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})", {}),
-            ("fl.cross_entropy.value_and_grad(logits[:32], target[:32])", "", {}),
-            ("fl.mse(logits[:32], logits[:32])", "", {}),
+            ("fl.cross_entropy.value_and_grad(logits[:32], target[:32])", "", {"OMP_NUM_THREADS": "4"}),
+            ("fl.mse(logits[:32], logits[:32])", "", {"OMP_NUM_THREADS": "4"}),
             ("fl.cross_entropy.value_and_grad(logits[:1], target[:1], n_threads=9)", "", {}),
             ("", "", {}),
         ],
@@ -247,7 +177,7 @@ if LINUX:  # /proc counts them; elsewhere there is no such number to look at
             "OMP_NUM_THREADS",
             "OMP_THREAD_LIMIT",
             "limit_beats_explicit",
-            "taskset",
+            "affinity",
             "small",
             "small_mse",
             "one_row",
@@ -257,9 +187,87 @@ if LINUX:  # /proc counts them; elsewhere there is no such number to look at
     def test_no_thread_is_made(call, before, settings):
         assert threads_made(call, before, **settings) == 0
 
+    @pytest.mark.parametrize(
+        "call, settings, most",
+        [
+            (BIG.format(""), {"OMP_NUM_THREADS": "3"}, 3),
+            (BIG.format(""), {"OMP_NUM_THREADS": "4", "OMP_DYNAMIC": "true"}, 4),
+            (BIG.format(", n_threads=4"), {"OMP_DYNAMIC": "true"}, 4),
+            (BIG.format(""), {"OMP_NUM_THREADS": "4", "OMP_THREAD_LIMIT": "2"}, 2),
+            (BIG.format(", n_threads=9"), {"OMP_THREAD_LIMIT": "3"}, 3),
+            *[(BIG.format(f", n_threads={k}"), {}, k) for k in (2, 3, 5)],
+            # 12 tasks of 16,384 elements, of which a thread is worth 4
+            ("fl.mse(logits[:3900], logits[:3900])", {"OMP_NUM_THREADS": "8"}, 3),
+        ],
+        ids=str,
+    )
+    def test_at_most_k_threads(call, settings, most):
+        assert threads_made(call, **settings) <= most - 1
+
+    def test_what_is_allowed_is_used():
+        """Else the tests above would prove nothing. Calls that ended, well or not, are not in flight."""
+        before = """
+            for _ in range(20):
+                fl.cross_entropy(logits, target, n_threads=1)
+                try:
+                    fl.cross_entropy(logits, target + 50, n_threads=1)
+                except ValueError:
+                    continue
+                raise AssertionError
+        """
+        assert threads_made(BIG.format(""), before, OMP_NUM_THREADS="3") == (2 if fl._core.openmp else 0)
+
+    def test_taskset():
+        taskset = "import os, subprocess, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        inside = COUNT + "with Peak() as peak: " + BIG.format("") + "\nprint(peak.most)"
+        assert run("-c", taskset + f"subprocess.run([sys.executable, '-c', {inside!r}], check=True)") == "0\n"
+
     def test_threadpoolctl_limits_us():
         call = "import threadpoolctl\nwith threadpoolctl.threadpool_limits(1):\n    " + BIG.format("")
-        assert threads_made(call, "import threadpoolctl") == 0
+        assert threads_made(call, "import threadpoolctl", OMP_NUM_THREADS="4") == 0
+
+    @pytest.mark.parametrize("k", [1, 2])
+    def test_torch_limits_us(k):
+        pytest.importorskip("torch", reason="torch is optional")
+        before = f"import torch\ntorch.set_num_threads({k})"
+        assert threads_made(BIG.format(""), before, OMP_NUM_THREADS="4") <= k - 1
+
+    @pytest.mark.parametrize("quota, most", [("100000 100000", 1), ("250000 100000", 3), ("max 100000", 8)])
+    def test_the_quota_of_a_control_group(tmp_path, quota, most):
+        """A false one; and a false machine of eight processors, which OpenMP is told of by a user."""
+        (tmp_path / "cpu.max").write_text(quota + "\n")
+        before = f"""
+            import threadpoolctl
+            from fastloss import _threads
+            _threads._quota = lambda: _threads.quota({str(tmp_path)!r})
+            os.sched_getaffinity = lambda pid: set(range(8))
+            threadpoolctl.threadpool_limits(8)
+        """
+        made = threads_made(BIG.format(""), before)
+        assert made == (most - 1 if fl._core.openmp else 0)
+
+    def test_eight_callers_at_once():
+        """All in flight at once, by a barrier and calls of some tenth of a second. The j-th that came has
+        4 // j threads or one: four threads beyond the eight callers, where each for itself would have 24."""
+        before = """
+            pred = np.broadcast_to(np.float32(1.5), (1 << 27,))
+            zero = np.broadcast_to(np.float32(0), pred.shape)
+            start, end = threading.Barrier(8), threading.Barrier(9)
+            def go():
+                start.wait()
+                fl.log_cosh(pred, zero)
+                end.wait(60)
+                end.wait(60)  # a caller's pool dies with it
+            callers = [threading.Thread(target=go) for _ in range(8)]
+        """
+        call = """
+            if not callers[0].ident:
+                for t in callers: t.start()
+                end.wait(60)
+                peak.most = max(peak.most, threads())
+                end.wait(60)
+        """
+        assert 8 - 1 <= threads_made(call, before, OMP_NUM_THREADS="4") <= 8 + 4
 
     def test_a_forked_child_runs_one_thread():
         code = (
@@ -268,15 +276,68 @@ if LINUX:  # /proc counts them; elsewhere there is no such number to look at
             + textwrap.dedent("""
             if os.fork() == 0:
                 fl.cross_entropy.value_and_grad(logits, target, n_threads=4)
+                fl.cross_entropy.value_and_grad(logits, target)
                 os._exit(threads())
             sys.exit(os.waitstatus_to_exitcode(os.wait()[1]) - 1)
         """)
         )
         run("-c", code)
 
-    @pytest.mark.parametrize("k", [2, 3, 5])
-    def test_at_most_k_threads(k):
-        assert threads_made(BIG.format(f", n_threads={k}")) <= k - 1
+
+@pytest.mark.skipif("libgomp" not in runtime(), reason="calls the entry point of GCC's runtime")
+def test_inside_a_parallel_region_one_thread():
+    """Each of a region's four threads calls us, whatever it asks for."""
+    before = f"""
+        import ctypes
+        found = []
+        def body(_):
+            value = fl.cross_entropy(logits, target, n_threads=4), fl.cross_entropy(logits, target)
+            found.append((fl._core.openmp_threads(), value))
+        region = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(body)
+        gomp = ctypes.CDLL({runtime()!r})
+        want = fl.cross_entropy(logits, target, n_threads=1)
+    """
+    call = """
+        gomp.GOMP_parallel(region, None, 4, 0)
+        assert len(found) == 4 and all(f == (1, (want, want)) for f in found), found
+        found.clear()
+    """
+    assert threads_made(call, before) == 3
+
+
+@pytest.mark.parametrize(
+    "text, processors",
+    [
+        ("max 100000", None),
+        ("100000 100000", 1),
+        ("150000 100000", 2),
+        ("10000 100000", 1),
+        ("800000 100000", 8),
+        ("800000", None),
+        ("a b", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_what_a_control_group_allows(tmp_path, text, processors):
+    """Rounded up; a file that is not there, or not as expected, limits nothing."""
+    if text is not None:
+        (tmp_path / "cpu.max").write_text(text)
+    assert _threads.quota(str(tmp_path)) == processors
+
+
+def test_threads_available(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(_threads, "_quota", lambda: None)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
+    assert _threads.available() == 3
+    monkeypatch.setattr(_threads, "_quota", lambda: 2)
+    assert _threads.available() == 2
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert _threads.available() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")  # final, and OpenMP's own business
+    assert _threads.available() > 7
 
 
 @pytest.mark.parametrize("bad", [0, -1, -4, 1.5, 2.0, "2", [2], np.float64(2), np.nan], ids=repr)
@@ -297,53 +358,43 @@ def test_n_threads_takes_any_integer_type(good):
     assert fl.cross_entropy(logits, target, n_threads=good) == fl.cross_entropy(logits, target)
 
 
-def test_nothing_in_the_environment_changes():
-    run(
-        "-c",
-        """
-import os, signal
-import numpy as np
-before = dict(os.environ), np.geterr(), [signal.getsignal(s) for s in signal.valid_signals()]
-import fastloss as fl
-fl.cross_entropy.value_and_grad(np.zeros((40_000, 50), "f4"), np.zeros(40_000, int))
-assert before == (dict(os.environ), np.geterr(), [signal.getsignal(s) for s in signal.valid_signals()])
-""",
-    )
-
-
 # --- P3 ------------------------------------------------------------------------------------------------
 
 
-def test_eight_threads_on_shared_input_get_equal_bits():
-    rng = np.random.default_rng(0)
-    logits, target = rng.standard_normal((3000, 70), np.float32), rng.integers(0, 70, 3000)
-    pred, weight = rng.standard_normal(50_000), rng.random(3000)
-    barrier, failures = threading.Barrier(8), []
+def in_threads(count, job):
+    """Runs job(i) in so many threads, all started at a barrier."""
+    barrier, failures = threading.Barrier(count), []
 
-    def calls(k):
-        return (
-            *fl.cross_entropy.value_and_grad(logits, target, sample_weight=weight, n_threads=k),
-            fl.softmax(logits, n_threads=k),
-            fl.mse(pred, pred[::-1], n_threads=k),
-        )
-
-    want = calls(1)
-
-    def run_one(k):
+    def go(i):
         try:
             barrier.wait()
-            for _ in range(10):
-                for a, b in zip(calls(k or None), want):
-                    assert same_bits(a, b)
+            job(i)
         except BaseException as failure:
             failures.append(failure)
 
-    threads = [threading.Thread(target=run_one, args=(k % 4,)) for k in range(8)]
+    threads = [threading.Thread(target=go, args=(i,)) for i in range(count)]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
-    assert not failures
+    if failures:
+        raise failures[0]
+
+
+@pytest.mark.parametrize("subject", catalogue.FIRST, ids=str)
+def test_eight_threads_on_shared_input_get_equal_bits(subject):
+    """All that each loss, metric and primitive can say, in some tasks: a call may have threads of its own."""
+    rows = (300,) if subject.rowwise else (40_000,)
+    calls = [(f, catalogue.arguments(f, rows, 130, weighted=True)) for f in catalogue.functions(subject)]
+    want = [catalogue.call(f, given, n_threads=1) for f, given in calls]
+
+    def job(i):
+        for turn in range(3):
+            for (f, given), expected in zip(calls, want):
+                found = catalogue.call(f, given, n_threads=(i + turn) % 4 or None)
+                assert all(same_bits(found[what], expected[what]) for what in expected), f
+
+    in_threads(8, job)
 
 
 def test_the_gil_is_released():
@@ -368,3 +419,83 @@ def test_the_gil_is_released():
     finally:
         sys.setswitchinterval(interval)
     assert seen == [True]
+
+
+# --- P12 -----------------------------------------------------------------------------------------------
+
+
+def test_nothing_in_the_environment_changes():
+    """By the import, by calls and by a fork. OpenMP's settings are those of the calling thread."""
+    code = """
+import ctypes, locale, os, signal, sys, warnings
+import numpy as np
+
+GETTERS = "max_threads dynamic nested max_active_levels thread_limit num_procs".split()
+omp = ctypes.CDLL(sys.argv[1]) if sys.argv[1] else None
+
+def state():
+    settings = [getattr(omp, "omp_get_" + name)() for name in GETTERS] if omp else None
+    kind, chunk = ctypes.c_int(), ctypes.c_int()
+    if omp:
+        omp.omp_get_schedule(ctypes.byref(kind), ctypes.byref(chunk))
+    return (
+        dict(os.environ), np.geterr(), np.geterrcall(), np.get_printoptions(), np.random.get_state()[2],
+        [signal.getsignal(s) for s in signal.valid_signals()], signal.pthread_sigmask(signal.SIG_BLOCK, []),
+        settings, kind.value, chunk.value, list(warnings.filters), locale.setlocale(locale.LC_ALL),
+        os.getcwd(), sys.getswitchinterval(), sys.getrecursionlimit(),
+    )
+
+if omp:
+    omp.omp_set_num_threads(3)
+before = state()
+import fastloss as fl
+assert state() == before
+x, y = np.zeros((40_000, 50), "f4"), np.zeros(40_000, int)
+for k in (None, 1, 2, 5):
+    fl.cross_entropy.value_and_grad(x, y, n_threads=k)
+    fl.mse.grad_and_hess(x, x, n_threads=k)
+    assert state() == before
+pid = os.fork()
+if pid == 0:
+    fl.mse(x, x)
+    os._exit(state() != before)
+assert os.waitpid(pid, 0)[1] == 0 and state() == before
+fl.mse(x, x)
+assert state() == before
+"""
+    run("-c", code, runtime())
+
+
+IMPORTED = {
+    "torch": """
+import torch
+x = torch.randn(3000, 100, generator=torch.Generator().manual_seed(0))
+assert abs(float(torch.logsumexp(x, -1).exp().sum() / x.exp().sum()) - 1) < 1e-5
+""",
+    "sklearn": """
+import sklearn.cluster, sklearn.metrics
+rng = np.random.default_rng(0)
+points = np.concatenate([rng.normal(c, 0.1, (2000, 2)) for c in (0, 9)])
+found = sklearn.cluster.KMeans(2, n_init=1, random_state=0).fit(points).cluster_centers_  # has OpenMP inside
+assert abs(np.sort(found[:, 0]) - [0, 9]).max() < 0.1
+""",
+    "fastloss": """
+import fastloss as fl
+z, y = np.random.default_rng(1).standard_normal((30_000, 20)), np.arange(30_000) % 20
+p = np.exp(z - z.max(1, keepdims=True))
+want = -np.log(p[np.arange(30_000), y] / p.sum(1)).mean()
+value, grad = fl.cross_entropy.value_and_grad(z, y)
+assert abs(value / want - 1) < 1e-12 and abs(grad.sum()) < 1e-12
+assert fl.cross_entropy.value_and_grad(z, y, n_threads=1)[1].tobytes() == grad.tobytes()
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", list(itertools.permutations(IMPORTED)), ids="-".join)
+def test_imports_in_every_order(order):
+    """Each computes right, with threads, when it comes and again when all are there."""
+    for name in ("torch", "sklearn"):
+        pytest.importorskip(name, reason="torch and scikit-learn are optional")
+    code = "import numpy as np\n" + "".join(IMPORTED[name] for name in order) * 2
+    run("-c", code, OMP_NUM_THREADS="2")

@@ -48,6 +48,7 @@ static products sweep(place at, const double *as, const double *bs) {
 
 /* A power of two that brings each row's largest entry near 1; 1 where there is none. */
 static void scales_of(place at, int role, double *scale) {
+    const int least = FL_BITS == 32 ? -126 : -1022;
     T tile[TILE], max[LANES] = {0};
     while (next_tile(&at)) {
         const T *x = fetch(&at, role, tile, 0);
@@ -62,7 +63,7 @@ static void scales_of(place at, int role, double *scale) {
             for (double m = (double)most; m < 1; m *= 2) exponent--;
         }
         /* Not beyond the normal numbers, whose reciprocals are numbers. */
-        exponent = exponent < -1022 ? -1022 : exponent;
+        exponent = exponent < least ? least : exponent;
         scale[l] = 1;
         for (int i = 0; i < exponent; i++) scale[l] /= 2;
         for (int i = 0; i > exponent; i--) scale[l] *= 2;
@@ -89,7 +90,8 @@ static products scaled_sweep(place at, double *as, double *bs) {
     return sweep(at, as, bs);
 }
 
-/* The gradient by a is own * a + other * b, both scaled. */
+/* The gradient by a is (own * a + other * b) * a's scale, a and b scaled: together first, since one of them with
+ * the scale may leave the range of T. */
 typedef struct {
     T own[LANES], other[LANES];
 } pair;
@@ -103,7 +105,7 @@ INLINE void cosine_gradient(const place *at, const T *a, const T *b, const doubl
         EACH_LANE(l) {
             T x = a[k * LANES + l] * scale_a[l], y = b[k * LANES + l] * scale_b[l];
             T along = where_(p[l] != 0, p[l] * x), across = where_(q[l] != 0, q[l] * y);
-            g[k * LANES + l] = along + across;
+            g[k * LANES + l] = (along + across) * scale_a[l];
         }
 }
 
@@ -141,10 +143,10 @@ static void cosine_rows(place at, int embedding) {
             loss = loss <= 0 ? 0 : loss;
         }
         double k = weight[l] == 0 || (t == t && (a == 0 || b == 0)) ? 0 : slope * call->scale * weight[l];
-        first.other[l] = (T)(k == 0 ? 0 : k / a / b * as[l]);
-        second.other[l] = (T)(k == 0 ? 0 : k / a / b * bs[l]);
-        first.own[l] = (T)(k == 0 ? 0 : -k * t / a / a * as[l]);
-        second.own[l] = (T)(k == 0 ? 0 : -k * t / b / b * bs[l]);
+        first.other[l] = (T)(k == 0 ? 0 : k / a / b);
+        second.other[l] = (T)(k == 0 ? 0 : k / a / b);
+        first.own[l] = (T)(k == 0 ? 0 : -k * t / a / a);
+        second.own[l] = (T)(k == 0 ? 0 : -k * t / b / b);
         value[l] = (T)loss;
     }
     if (call->op[FL_GRAD].data) write_cosine(at, as, bs, &first, &second);

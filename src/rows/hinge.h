@@ -178,9 +178,9 @@ static void margin_rows(place at, T margin, int squared) {
     add_double_lanes(total[1], slope, &at);
     for (ptrdiff_t l = 0; l < at.rows; l++) {
         double by = (double)per_class(gain, h.label[l] < 0 ? 0 : (ptrdiff_t)h.label[l], 1) / (double)at.call->classes;
-        T nan = h.score[l] == h.score[l] ? 0 : h.score[l];
+        T bad = total[0][l] == total[0][l] ? 0 : T_NAN, nan = h.score[l] == h.score[l] ? bad : h.score[l];
         h.loss[l] = (T)(by == 0 ? 0 : by * total[0][l]) + nan;
-        h.weight[l] *= by;
+        h.weight[l] *= by == 0 && h.loss[l] != h.loss[l] ? 1 : by; /* a NaN is not lost */
     }
     hinge_finish(start, &h);
     if (!at.call->op[FL_GRAD].data) return;

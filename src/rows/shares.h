@@ -4,6 +4,9 @@
  * and M their sums, by the logits
  *     grad = slope - p G
  *     hess = (1 - 2p) bend - p (1 - p) G + p^2 M
+ * Where p > 1/2 both cancel. There, with S and B the sums over the other classes alone,
+ *     grad = (1 - p) slope - p S
+ *     hess = (1 - p)^2 bend - p (1 - p) G + p^2 B
  * With a hard target phi(p_y, 1) is a function of the cross entropy l = -log p_y alone, with first derivative
  * -slope and second derivative bend: what the softmax kernel has for l is multiplied by them.
  *

@@ -15,7 +15,7 @@ typedef struct {
     T label[LANES];                            /* k g_u at the label, times u' of a margin */
     T two_z[LANES], curve[LANES];              /* 2 z k; k times the second derivative of a function of the loss */
     T mean_v[LANES];                           /* <p, u' v>; G of shares.h */
-    T sum[LANES];                              /* M of shares.h */
+    T sum[LANES], below[LANES], below_bend[LANES];  /* M, S and B of shares.h */
 } rows;
 
 /* The loss as a function of the cross entropy: its value there, and what derivatives are multiplied by. */
@@ -69,7 +69,7 @@ static void rows_finish(const fl_call *call, T scale, int outer, const sums *s, 
         r->top[l] = (T)top;
         r->label[l] = (T)(on_top != 0 ? top : label) * y->slope[l];
         r->two_z[l] = (T)(2 * z * k);
-        r->curve[l] = r->mean_v[l] = r->sum[l] = 0;
+        r->curve[l] = r->mean_v[l] = r->sum[l] = r->below[l] = r->below_bend[l] = 0;
     }
     if (outer == NONE) return;
     EACH_LANE(l) {
@@ -79,7 +79,10 @@ static void rows_finish(const fl_call *call, T scale, int outer, const sums *s, 
     }
     outer_loss(outer, (T)call->parameter[0], p, not_p, loss, slope, bend);
     EACH_LANE(l) {
-        T gain = y->gain[l], k = gain == 0 ? 0 : r->k[l], by = gain * slope[l], weighted = gain * loss[l];
+        /* A class of weight 0 costs nothing and moves nothing, but a NaN in the row is not lost. */
+        int clean = (loss[l] == loss[l]) | (r->k[l] == 0);
+        T gain = y->gain[l], none = clean ? 0 : T_NAN, k = gain == 0 ? none : r->k[l];
+        T by = gain * slope[l], weighted = gain * loss[l];
         loss[l] = ((gain == 0) & (loss[l] == T_INF)) ? 0 : weighted;
         r->curve[l] = where_(k != 0, k * (gain * bend[l]));
         r->coef[l] = where_(k != 0, by * r->coef[l]);

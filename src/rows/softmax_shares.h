@@ -12,8 +12,10 @@ typedef struct {
     T scale, parameter;
 } share_tile;
 
+/* Sums over the classes but the one with p > 1/2, if there is one; that one's slope and bend beside them. */
 typedef struct {
     double value[LANES], slope[LANES], bend[LANES];
+    T top_slope[LANES], top_bend[LANES];
 } share_sums;
 
 typedef struct {
@@ -37,7 +39,10 @@ INLINE void add_shares(share_loss *f, const rows *row, const share_tile *given, 
         EACH_LANE(l) {
             T p, not_p;
             share y = share_at(f, &r, l, &tile, k * LANES + l, &p, &not_p);
-            value[l] = y.value, slope[l] = y.slope, bend[l] = y.bend;
+            int special = tile.x[k * LANES + l] == r.special[l];
+            value[l] = y.value;
+            slope[l] = special ? 0 : y.slope, bend[l] = special ? 0 : y.bend;
+            s.top_slope[l] = special ? y.slope : s.top_slope[l], s.top_bend[l] = special ? y.bend : s.top_bend[l];
         }
         EACH_LANE(l) {
             s.value[l] += (double)value[l];
@@ -56,9 +61,12 @@ INLINE void write_shares(share_loss *f, const rows *row, const share_tile *given
             ptrdiff_t i = k * LANES + l;
             T p, not_p;
             share y = share_at(f, &r, l, &tile, i, &p, &not_p);
-            T mean = r.mean_v[l], w = r.k[l] * tile.scale;
-            g[i] = w * (y.slope - p * mean);
-            if (h) h[i] = w * tile.scale * ((not_p - p) * y.bend - p * not_p * mean + p * p * r.sum[l]);
+            int special = tile.x[i] == r.special[l];
+            T all = r.mean_v[l], w = r.k[l] * tile.scale;
+            T slope = special ? not_p * y.slope : y.slope, others = special ? r.below[l] : all;
+            T turn = special ? not_p * not_p : not_p - p, bends = special ? r.below_bend[l] : r.sum[l];
+            g[i] = w * (slope - p * others);
+            if (h) h[i] = w * tile.scale * (turn * y.bend - p * not_p * all + p * p * bends);
         }
 }
 
@@ -91,18 +99,22 @@ INLINE int next_share_tile(place *at, T scale, const rows *r, const hard *y, con
 static void sum_shares(place at, T scale, const share_kernel *f, rows *r, const hard *y, const T *kept, T *loss) {
     T xs[TILE], es[TILE], ts[TILE];
     share_tile tile = {.scale = scale, .parameter = (T)at.call->parameter[0]};
-    share_sums sum = {{0}, {0}, {0}};
-    double total[3][LANES] = {{0}};
+    share_sums sum = {{0}, {0}, {0}, {0}, {0}};
+    double total[3][LANES] = {{0}}, top[2][LANES] = {{0}};
     rows here;
     rows_spread(&here, r, &at);
     while (next_share_tile(&at, scale, r, y, kept, xs, es, ts, &tile)) f->add(&here, &tile, &sum);
     add_double_lanes(total[0], sum.value, &at);
     add_double_lanes(total[1], sum.slope, &at);
     add_double_lanes(total[2], sum.bend, &at);
+    add_lanes(top[0], sum.top_slope, &at);
+    add_lanes(top[1], sum.top_bend, &at);
     for (ptrdiff_t l = at.lane; l < at.lane + at.rows; l++) {
         loss[l] = (T)(total[0][l] + (r->log_s[l] == r->log_s[l] ? 0 : (double)T_NAN));
-        r->mean_v[l] = (T)total[1][l];
-        r->sum[l] = (T)total[2][l];
+        r->below[l] = (T)total[1][l];
+        r->below_bend[l] = (T)total[2][l];
+        r->mean_v[l] = (T)(total[1][l] + top[0][l]);
+        r->sum[l] = (T)(total[2][l] + top[1][l]);
     }
 }
 
