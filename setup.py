@@ -1,7 +1,8 @@
 """Builds fastloss._core; every word of metadata is in pyproject.toml.
 
 Environment: CC, CFLAGS as usual; FASTLOSS_OPENMP=0|1 builds without threads or insists on them;
-FASTLOSS_SANITIZE=1 adds the address and undefined-behaviour sanitizers (gcc; preload its libasan).
+FASTLOSS_SANITIZE=1 adds the address and undefined-behaviour sanitizers (gcc; preload its libasan);
+FASTLOSS_COVERAGE=1 lets coverage see the lines of _core.pyx, slowly.
 """
 
 import os
@@ -32,6 +33,7 @@ FLAGS = ("-iquote src -O3 -g0 -ffp-contract=off -fno-math-errno -fno-trapping-ma
 STRICT = "-std=c11 -Wall -Wextra".split()  # for our C, not for what Cython writes
 # Python's own CFLAGS hold -fwrapv, which would hide signed overflow; -O1 keeps the build short.
 SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-wrapv -fno-omit-frame-pointer -O1 -g"
+TRACED = os.environ.get("FASTLOSS_COVERAGE") == "1"
 OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 
 
@@ -50,7 +52,7 @@ class BuildExt(build_ext):
 
         [ext_c] = cythonize(ext, build_dir="build/cython", force=True, compiler_directives={
             "language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
-            "initializedcheck": False, "freethreading_compatible": True})
+            "initializedcheck": False, "freethreading_compatible": True, "linetrace": TRACED})
         ext.sources = ext_c.sources
 
         openmp = self.openmp_flags()
@@ -69,7 +71,7 @@ class BuildExt(build_ext):
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             ext.extra_objects = [name for names in pool.map(compile_one, jobs) for name in names]
-        ext.extra_compile_args = [*FLAGS, *openmp, *sanitize]
+        ext.extra_compile_args = [*FLAGS, *openmp, *sanitize, *["-DCYTHON_TRACE_NOGIL=1"] * TRACED]
         ext.extra_link_args = ["-pthread", *openmp, *sanitize]
         super().build_extension(ext)
 

@@ -245,3 +245,92 @@ def test_show_config_prints_the_facts(capsys):
 def test_public_names_are_the_ones_listed():
     assert {*LOSSES, *PRIMITIVES, "losses", "show_config"} <= set(fl.__all__)
     assert all(hasattr(fl, name) for name in fl.__all__)
+
+
+# --- corners --------------------------------------------------------------------------------------------
+
+
+def test_numbers_beyond_a_double_are_not_finite():
+    with pytest.raises(ValueError, match=r"delta = 10+ must be finite"):
+        fl.huber(np.zeros(2), np.ones(2), delta=10**400)
+
+
+class NoNumber:
+    def __float__(self):
+        raise TypeError
+
+
+def test_what_only_looks_like_a_number():
+    with pytest.raises(TypeError, match="delta = .* must be a number"):
+        fl.huber(np.zeros(2), np.ones(2), delta=NoNumber())
+
+
+def test_a_parameter_may_be_an_array_of_no_dimension():
+    x, y = np.zeros(3), np.ones(3)
+    assert fl.quantile(x, y, q=np.array(0.25)) == fl.quantile(x, y, q=0.25)
+    with pytest.raises(ValueError, match="q = .* must lie in"):
+        fl.quantile(x, y, q=np.array(1.0))
+
+
+def test_an_empty_list_of_labels():
+    with pytest.warns(RuntimeWarning, match="mean of nothing"):
+        assert np.isnan(fl.cross_entropy(np.zeros((0, 3)), []))
+
+
+def test_outs_is_a_pair():
+    x = np.ones((2, 3))
+    for outs in (x, [x], "no", (x, x.copy(), None)):
+        with pytest.raises(TypeError, match="outs must be a pair"):
+            fl.cosine_distance.value_and_grads(x, x, outs=outs)
+
+
+def test_views_too_intricate_to_tell_apart_count_as_overlapping():
+    """Whether these share a byte is a subset sum problem, which NumPy gives up."""
+    memory = np.zeros(1 << 20)
+    shape, strides = (5,) * 6, [8 * s for s in (1, 9, 73, 512, 1001, 7919)]
+    a = np.lib.stride_tricks.as_strided(memory, shape, strides)
+    b = np.lib.stride_tricks.as_strided(memory[3:], shape, [8 * s for s in (2, 11, 61, 503, 1009, 7907)])
+    with pytest.raises(ValueError, match="out (overlaps|has strides)"):
+        fl.mse.grad(a, np.ones(shape), out=b)
+
+
+def test_many_sets_of_parameters_are_not_kept_for_good():
+    x, y = np.zeros(3), np.ones(3)
+    for i in range(200):
+        assert fl.huber(x, y, delta=2 + i) == 0.5
+    assert len(fl.huber._made) <= 64
+
+
+def test_a_scalar_soft_target_has_no_intercept():
+    with pytest.raises((TypeError, ValueError), match="target"):
+        fl.cross_entropy.intercept(np.float64(0.5))
+
+
+def test_intercept_of_logarithms():
+    target = np.array([[0.25, 0.75], [0.5, 0.5]])
+    want = fl.kl_div_with_logits.intercept(target)
+    got = fl.kl_div_with_logits.intercept(np.log(target), log_target=True)
+    assert np.allclose(got, want, rtol=1e-14)
+
+
+def test_the_functions_of_the_core_take_floats():
+    for x in (np.zeros(3, np.int64), np.zeros(3, np.float16), np.zeros((4, 4))[:, ::2]):
+        with pytest.raises(TypeError, match="contiguous float32 or float64"):
+            fl._core.math("exp", x)
+
+
+def test_a_missing_library_is_named_with_its_extra():
+    from fastloss._optional import require
+
+    assert require("json", "nothing") is __import__("json")
+    with pytest.raises(ImportError, match=r"needs no_such_library.*pip install \"fastloss\[some\]\""):
+        require("no_such_library.part", "some")
+
+
+def test_a_library_that_lacks_one_of_its_own_says_which(tmp_path, monkeypatch):
+    from fastloss._optional import require
+
+    (tmp_path / "half_a_library.py").write_text("import its_other_half")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="its_other_half"):
+        require("half_a_library", "some")
