@@ -301,14 +301,49 @@ def test_rows_that_do_not_sum_to_one_are_found_in_any_block():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ours.log_loss(y, p)
-    p[-1] = 0.1
-    for function in (ours.log_loss, ours.brier_score_loss):
-        with pytest.warns(UserWarning, match="do not sum to one"):
-            function(y, p)
+    for row in (0, -1):
+        kept = p[row].copy()
+        p[row] = 0.1
+        for function in (ours.log_loss, ours.brier_score_loss):
+            with pytest.warns(UserWarning, match="do not sum to one"):
+                function(y, p)
+        p[row] = kept
     p[-1, -1] = np.nan
     for function in (ours.log_loss, ours.brier_score_loss, ours.hinge_loss, ours.top_k_accuracy_score):
         with pytest.raises(ValueError, match="contains NaN"):
             function(y, p)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("f4", 3.4527e-4), ("f8", 2.4901e-8)])
+def test_how_far_from_one_a_row_may_sum(dtype, tolerance):
+    y, warned = [0, 2, 1], []
+    for off in (0.9 * tolerance, 1.1 * tolerance, -0.9 * tolerance, -1.1 * tolerance):
+        p = np.full((3, 3), 1 / 4, dtype)
+        p[:, 0] += 1 / 4
+        p[1, 1] += off
+        for name in ("log_loss", "brier_score_loss"):
+            assert check_same(name, (y, p), {})
+            warned.append(bool(outcome(getattr(ours, name), (y, p), {})[1]))
+    assert warned == [False, False, True, True] * 2
+
+
+@pytest.mark.parametrize("y, labels", [([0, 1, 5], [0, 1, 2]), ([-1, 0, 1], [0, 1, 2]),
+                                       ([3, 4, 5], [3, 5, 9]), ([9, 10, 3], [3, 5, 9]), (["a", "x", "b"], ["a", "b", "c"])], ids=str)
+def test_a_label_that_is_not_in_labels(y, labels):
+    for name in ("log_loss", "brier_score_loss", "hinge_loss", "top_k_accuracy_score"):
+        assert not check_same(name, (y, probabilities(3, 3)), {"labels": labels})
+
+
+@each_function
+def test_negative_weights_are_scikit_learns_to_judge(name):
+    weight = np.r_[-0.5, np.ones(49)]
+    check_same(name, ordinary(name), {"sample_weight": weight})
+    check_same(name, ordinary(name), {"sample_weight": weight.astype("f4")})
+
+
+@pytest.mark.parametrize("label", [-1, 0, 1, 7])
+def test_brier_of_one_class(label):
+    check_same("brier_score_loss", ([label] * 3, [0.1, 0.4, 0.8]), {})
 
 
 @each_regression
