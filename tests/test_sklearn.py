@@ -328,7 +328,8 @@ def test_how_far_from_one_a_row_may_sum(dtype, tolerance):
 
 
 @pytest.mark.parametrize("y, labels", [([0, 1, 5], [0, 1, 2]), ([-1, 0, 1], [0, 1, 2]),
-                                       ([3, 4, 5], [3, 5, 9]), ([9, 10, 3], [3, 5, 9]), (["a", "x", "b"], ["a", "b", "c"])], ids=str)
+                                       ([3, 4, 5], [3, 5, 9]), ([9, 10, 3], [3, 5, 9]),
+                                       (["a", "x", "b"], ["a", "b", "c"])], ids=str)
 def test_a_label_that_is_not_in_labels(y, labels):
     for name in ("log_loss", "brier_score_loss", "hinge_loss", "top_k_accuracy_score"):
         assert not check_same(name, (y, probabilities(3, 3)), {"labels": labels})
