@@ -5,7 +5,9 @@ and whole models against the libraries' built-in objectives, on real data.
 import copy
 import gc
 import pickle
+import re
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -422,3 +424,16 @@ def test_focal_loss_trains(library):
                                 "objective": objective}, module.Dataset(X, y), 10)
         raw = booster.predict(X)
     assert fl.accuracy(raw, y) > 0.95
+
+
+def test_the_page_runs_as_it_stands():
+    for library in ("xgboost", "lightgbm", "sklearn"):
+        pytest.importorskip(library, reason=f"{library} is optional")
+    page = Path(__file__).parents[1] / "docs" / "boosting.md"
+    if not page.exists():
+        pytest.skip("the tests came without the documentation")
+    (code,) = re.findall(r"^```py\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    made = {}
+    exec(compile(code, page.name, "exec"), made)
+    assert fl.accuracy(made["probability"], made["digits"]) > 0.9
+    assert made["model"].n_estimators == 5

@@ -4,10 +4,12 @@ kinds, right and wrong ones. And that what is ordinary is computed here, and not
 
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -458,3 +460,15 @@ def test_without_scikit_learn_the_extra_is_named():
             "    else: raise SystemExit('no error')\n")
     root = inspect.getfile(ours).rpartition("fastloss")[0]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+def test_the_page_runs_as_it_stands():
+    page = Path(__file__).parents[1] / "docs" / "sklearn.md"
+    if not page.exists():
+        pytest.skip("the tests came without the documentation")
+    (code,) = re.findall(r"^```py\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    made = {}
+    exec(compile(code, page.name, "exec"), made)
+    assert made["scores"].shape == (3,) and made["search"].best_params_ == {"max_depth": 5}
+    named = {*re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\|.*$", page.read_text(), re.MULTILINE)))}
+    assert named == {*FUNCTIONS, *ours.scorers}
