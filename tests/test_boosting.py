@@ -409,6 +409,38 @@ def test_early_stopping_knows_that_accuracy_rises():
     assert booster.best_score["valid_0"]["accuracy"] > 0.85
 
 
+@pytest.mark.parametrize("strategy", ["one_output_per_tree", "multi_output_tree"])
+def test_xgboost_with_several_outputs(strategy):
+    xgboost = pytest.importorskip("xgboost", reason="XGBoost is optional")
+    X, y, _ = real_data("regression", False)
+    data = xgboost.DMatrix(X, np.stack([y, -y], axis=1))
+    params = {"max_depth": 3, "nthread": 1, "base_score": 0.5, "multi_strategy": strategy,
+              "tree_method": "hist"}
+    theirs = xgboost.train({**params, "objective": "reg:squarederror"}, data, 5).predict(data)
+    evals = {}
+    ours = xgboost.train(params, data, 5, obj=xgboost_objective("half_squared"), evals=[(data, "train")],
+                         custom_metric=xgboost_metric("mse"), evals_result=evals, verbose_eval=False)
+    raw = ours.predict(data, output_margin=True)
+    np.testing.assert_allclose(raw, theirs, rtol=1e-6, atol=1e-4)
+    assert evals["train"]["mse"][-1] == pytest.approx(fl.mse(raw, np.stack([y, -y], axis=1)), rel=1e-5)
+
+
+def test_cross_validation_of_the_libraries():
+    xgboost = pytest.importorskip("xgboost", reason="XGBoost is optional")
+    lightgbm = pytest.importorskip("lightgbm", reason="LightGBM is optional")
+    pytest.importorskip("pandas", reason="pandas is optional")
+    X, y, weight = real_data("classes", True)
+    params = {"num_class": 10, "num_threads": 1, "verbose": -1,
+              "objective": lightgbm_objective("cross_entropy")}
+    history = lightgbm.cv(params, lightgbm.Dataset(X, y, weight=weight), 4, nfold=2,
+                          feval=lightgbm_metric("accuracy"))
+    assert history["valid accuracy-mean"][-1] > 0.85
+    params = {"num_class": 10, "nthread": 1, "max_depth": 3}
+    table = xgboost.cv(params, xgboost.DMatrix(X, y, weight=weight), 4, nfold=2,
+                       obj=xgboost_objective("cross_entropy"), custom_metric=xgboost_metric("accuracy"))
+    assert table["test-accuracy-mean"].iloc[-1] > 0.85
+
+
 @each_library
 def test_focal_loss_trains(library):
     module = pytest.importorskip(library, reason=f"{library} is optional")
