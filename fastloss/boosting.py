@@ -16,6 +16,7 @@ Neither library is imported: only what it hands over is used. docs/boosting.md h
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -136,8 +137,8 @@ def lightgbm_metric(metric: Loss | Metric | str, *, name: str | None = None,
 
 class _Operands(NamedTuple):
     scores: np.ndarray
-    target: Any
-    weight: Any
+    target: np.ndarray
+    weight: np.ndarray | None
 
 
 class _Adapter:
@@ -165,9 +166,10 @@ class _Adapter:
         else:
             labels, scores = np.asarray(dataset.get_label()), np.asarray(first)
             weight = dataset.get_weight()
-        if weight is not None and np.size(weight) == 0:
-            weight = None  # XGBoost's way to say that there are none
-        return _Operands(scores, self._target(labels, scores, dataset), weight)
+        weights = None if weight is None else np.asarray(weight)
+        if weights is not None and weights.size == 0:
+            weights = None  # XGBoost's way to say that there are none
+        return _Operands(scores, self._target(labels, scores, dataset), weights)
 
     def _target(self, labels: np.ndarray, scores: np.ndarray, dataset: Any) -> np.ndarray:
         if not self._rowwise:
@@ -226,7 +228,7 @@ class Objective(_Adapter):
         scores, target, weight = self._operands(first, second, sample_weight)
         # In the order of the scores, which is the order that each library wants.
         grad, hess = np.empty_like(scores, np.float32), np.empty_like(scores, np.float32)
-        how = dict(reduction="sum", sample_weight=weight, out=grad, **self.parameters)
+        how: Any = dict(reduction="sum", sample_weight=weight, out=grad, **self.parameters)
         if not isinstance(self.hessian, str) or not isinstance(self.function, LossWithHessian):
             self.function.grad(scores, target, **how)
             hess[...] = _by_row(1.0 if isinstance(self.hessian, str) else self.hessian, weight, hess.ndim)
@@ -240,8 +242,8 @@ class Objective(_Adapter):
         np.maximum(hess, _by_row(self.min_hessian, weight, hess.ndim), out=hess)
         return grad, hess
 
-    def _in_blocks(self, scores: np.ndarray, target: Any, weight: Any, grad: np.ndarray,
-                   hess: np.ndarray) -> None:
+    def _in_blocks(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None,
+                   grad: np.ndarray, hess: np.ndarray) -> None:
         """Gradient, and K / (K - 1) times the Hessian, which is rounded to float32 once.
 
         Rounded twice it splits the ties between LightGBM's candidates otherwise than LightGBM does.
@@ -251,12 +253,17 @@ class Objective(_Adapter):
         n, classes = scores.shape
         rows = max(1, _BLOCK // classes)
         exact = np.empty((min(rows, n), classes), np.float64, "F" if scores.flags.f_contiguous else "C")
-        for begin in range(0, n, rows):
-            block = slice(begin, min(begin + rows, n))
-            h = exact[:block.stop - begin]
-            loss.grad_and_hess(scores[block], target[block], out=grad[block], hess_out=h, reduction="sum",
-                               sample_weight=None if weight is None else weight[block], **self.parameters)
-            np.multiply(h, classes / (classes - 1), out=hess[block], casting="same_kind")
+        if len(target) == n and (weight is None or weight.shape == (n,)):
+            with suppress(ValueError):
+                for begin in range(0, n, rows):
+                    block = slice(begin, min(begin + rows, n))
+                    h, w = exact[:block.stop - begin], None if weight is None else weight[block]
+                    loss.grad_and_hess(scores[block], target[block], out=grad[block], hess_out=h,
+                                       reduction="sum", sample_weight=w, **self.parameters)
+                    np.multiply(h, classes / (classes - 1), out=hess[block], casting="same_kind")
+                return
+        # It is wrong somewhere: the error tells the row's number in the whole.
+        loss.grad(scores, target, out=grad, reduction="sum", sample_weight=weight, **self.parameters)
 
     def __repr__(self) -> str:
         arguments = [repr(self.__name__), f"hessian={self.hessian!r}", f"min_hessian={self.min_hessian!r}"]
@@ -293,7 +300,7 @@ class Evaluation(_Adapter):
         return f"{self.library}_metric({', '.join(arguments)})"
 
 
-def _by_row(value: float, weight: Any, ndim: int) -> Any:
+def _by_row(value: float, weight: np.ndarray | None, ndim: int) -> Any:
     """The value times the weight of each row, to be broadcast over its scores."""
     if weight is None:
         return np.float32(value)

@@ -80,6 +80,22 @@ def test_blocks_of_the_hessian_of_lightgbm_are_its_whole(rng):
         np.testing.assert_array_equal(hess, (want[1] * 1.5).astype("f4"))
 
 
+def test_blocks_name_the_row_of_the_whole(rng):
+    scores = np.asfortranarray(rng.normal(size=(200_001, 3)))
+    y, weight = rng.integers(0, 3, 200_001), rng.uniform(0, 2, 200_001)
+    objective = lightgbm_objective("cross_entropy", hessian="lightgbm")
+    with pytest.raises(ValueError, match="target has shape"):
+        objective(scores, Dataset(np.append(y, 0)))
+    with pytest.raises(ValueError, match="sample_weight has shape"):
+        objective(y, scores, np.append(weight, 1).tolist())
+    weight[199_000] = -1
+    with pytest.raises(ValueError, match=r"sample_weight\[199000\] = -1"):
+        objective(scores, Dataset(y, weight))
+    y[198_000] = 3
+    with pytest.raises(ValueError, match=r"target\[198000\] = 3 is out of range"):
+        objective(scores, Dataset(y))
+
+
 ELEMENTWISE = {
     BCE: {}, "half_squared": {}, "mse": {}, "huber": {"delta": 0.5}, "poisson": {}, "gamma": {},
     "tweedie": {"power": 1.3}, "expectile": {"tau": 0.2}, "log_cosh": {}, "binary_focal": {"gamma": 1.5},
