@@ -264,6 +264,7 @@ class Objective(_Adapter):
                 return
         # It is wrong somewhere: the error tells the row's number in the whole.
         loss.grad(scores, target, out=grad, reduction="sum", sample_weight=weight, **self.parameters)
+        raise AssertionError("an error in a block, and none in the whole")
 
     def __repr__(self) -> str:
         arguments = [repr(self.__name__), f"hessian={self.hessian!r}", f"min_hessian={self.min_hessian!r}"]
