@@ -1,0 +1,340 @@
+"""The losses as objectives and metrics of XGBoost and LightGBM.
+
+    objective = xgboost_objective("focal", gamma=2.0)
+    booster = xgboost.train({"num_class": 3}, dtrain, 100, obj=objective)
+    model = xgboost.XGBClassifier(objective=objective)
+
+    objective = lightgbm_objective("cross_entropy", hessian="lightgbm")
+    booster = lightgbm.train({"objective": objective, "num_class": 3}, dataset, 100)
+    model = lightgbm.LGBMClassifier(objective=objective)
+
+One object serves both ways of a library: called with scores and a dataset, as `train` does, it takes labels
+and weights from there; called with labels and scores, as the estimators do, it takes them as they come.
+Neither library is imported: only what it hands over is used. docs/boosting.md has the rest.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import suppress
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from fastloss import _check
+from fastloss._loss import Loss, LossWithHessian, VectorLoss, losses
+from fastloss._metrics import Metric, metrics
+
+__all__ = ["lightgbm_metric", "lightgbm_objective", "xgboost_metric", "xgboost_objective"]
+
+# XGBoost's own floor, in its logistic and softmax objectives.
+MIN_HESSIAN = 1e-16
+
+_BLOCK = 1 << 18  # elements whose exact Hessians are held at once: 2 MB
+
+_HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "top_k_accuracy"})
+_PIECEWISE_LINEAR = frozenset({"mae", "quantile", "epsilon_insensitive", "mape", "hinge", "perceptron",
+                               "multiclass_hinge", "categorical_hinge"})
+_RESERVED = frozenset({"reduction", "sample_weight", "normalizer", "axis", "out", "hess_out"})
+
+
+def xgboost_objective(loss: Loss | str, *, hessian: str | float = "exact", min_hessian: float = MIN_HESSIAN,
+                      **parameters: Any) -> Objective:
+    """A loss as an objective of XGBoost: for `xgboost.train(obj=...)` and `XGBClassifier(objective=...)`.
+
+    Parameters
+    ----------
+    loss : a loss of one raw score an element or one for each class, or its name. XGBoost's own:
+        "binary:logistic" is "binary_cross_entropy_with_logits", "multi:softprob" is "cross_entropy" with
+        hessian="upper", "reg:squarederror" is "half_squared"
+    hessian : "exact", the diagonal of the Hessian, and 1 for losses that are linear piece by piece (mae,
+        quantile, epsilon_insensitive, mape, hinge, perceptron, multiclass_hinge, categorical_hinge);
+        "upper", twice the diagonal, which bounds the full matrix, for cross_entropy: 2 p (1 - p);
+        "lightgbm", K / (K - 1) times the diagonal, for cross_entropy of K classes;
+        or a number > 0 that stands for it everywhere: plain gradient boosting, for any loss
+    min_hessian : > 0, what a Hessian is raised to, times the weight of its row. Hessians may be negative
+        (focal), zero (huber beyond delta) or too small for float32
+    n_threads : as for every loss
+    **parameters : the loss's own
+
+    Returns
+    -------
+    A picklable object, called as `(preds, dtrain)` or `(y_true, y_pred, sample_weight=None)`, which returns
+    gradient and Hessian of the sum: float32 arrays of the shape and memory order of the scores, times the
+    weights of the rows. Weights that `dtrain` has are applied.
+
+    Raises
+    ------
+    ValueError
+        A loss of vectors; a Hessian that the loss does not have; min_hessian not > 0; a parameter outside its
+        domain. When called: a label that is not an integer of a class; scores without a class axis.
+    TypeError
+        A parameter that the loss does not have.
+
+    NaN scores have NaN derivatives, as everywhere, which XGBoost refuses to grow a tree from.
+
+    Chen and Guestrin, XGBoost: a scalable tree boosting system (2016).
+    """
+    return Objective("xgboost", loss, hessian, min_hessian, parameters)
+
+
+def lightgbm_objective(loss: Loss | str, *, hessian: str | float = "exact", min_hessian: float = MIN_HESSIAN,
+                       **parameters: Any) -> Objective:
+    """A loss as an objective of LightGBM: `params["objective"]`, or `LGBMClassifier(objective=...)`.
+
+    Takes, returns and raises what `xgboost_objective` does. LightGBM's float64 scores in Fortran order are
+    read where they lie, and the float32 derivatives are in that order too. LightGBM's own: "binary" is
+    "binary_cross_entropy_with_logits", "multiclass" is "cross_entropy" with hessian="lightgbm", "regression"
+    is "half_squared". It starts custom objectives at 0: `init_score` from `loss.intercept(target)` starts
+    where its own would.
+
+    Ke et al., LightGBM: a highly efficient gradient boosting decision tree (2017).
+    """
+    return Objective("lightgbm", loss, hessian, min_hessian, parameters)
+
+
+def xgboost_metric(metric: Loss | Metric | str, *, name: str | None = None,
+                   **parameters: Any) -> Evaluation:
+    """A loss or metric for `xgboost.train(custom_metric=...)` and `XGBClassifier(eval_metric=...)`.
+
+    Parameters
+    ----------
+    metric : a loss or a metric, or its name. With an objective from here XGBoost hands over raw scores; with
+        one of its own, probabilities: "log_loss", "binary_cross_entropy", threshold=0.5 are for those
+    name : what it is called in the log, by default the loss's own name
+    n_threads : as for every loss
+    **parameters : its own, one number a metric: `k` of top_k_accuracy is an integer
+
+    Returns
+    -------
+    A picklable object, called as `(preds, dtrain)`, which returns `(name, value)`, or as
+    `(y_true, y_pred, sample_weight=None)`, which returns the value: the mean, weighted where there are
+    weights.
+
+    Raises
+    ------
+    ValueError
+        A loss of vectors; a metric without a target; a parameter outside its domain.
+    TypeError
+        A parameter that it does not have.
+
+    NaN scores make a loss NaN and count as wrong in a metric. XGBoost takes any name for a loss: early
+    stopping on accuracy needs `EarlyStopping(maximize=True)`.
+    """
+    return Evaluation("xgboost", metric, name, parameters)
+
+
+def lightgbm_metric(metric: Loss | Metric | str, *, name: str | None = None,
+                    **parameters: Any) -> Evaluation:
+    """A loss or metric for `lightgbm.train(feval=...)` and `LGBMClassifier.fit(eval_metric=...)`.
+
+    Takes and raises what `xgboost_metric` does. Called either way it returns `(name, value, whether higher is
+    better)`, from which LightGBM's early stopping knows its direction.
+    """
+    return Evaluation("lightgbm", metric, name, parameters)
+
+
+class _Operands(NamedTuple):
+    scores: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray | None
+
+
+class _Adapter:
+    """What objectives and metrics share: a function, its parameters, and where its arrays come from."""
+
+    def __init__(self, library: str, function: Any, parameters: dict[str, Any]) -> None:
+        self.library = library
+        self.function = function
+        self.parameters = parameters
+        self._rowwise = "axis" in inspect.signature(function).parameters
+        self._converted: WeakKeyDictionary[Any, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
+        for taken in _RESERVED.intersection(parameters):
+            raise TypeError(f"{taken} is not for the caller to choose: the boosting library needs its own")
+        _check.n_threads(parameters.get("n_threads"))
+        if isinstance(function, Loss):
+            function._own({k: v for k, v in parameters.items() if k != "n_threads"})
+        else:
+            inspect.signature(function).bind(None, None, **parameters)
+
+    def _operands(self, first: Any, second: Any, weight: Any) -> _Operands:
+        """Scores, target and weights of a call `(preds, dataset)` or `(y_true, y_pred, weight)`."""
+        dataset = second if hasattr(second, "get_label") else None
+        if dataset is None:
+            labels, scores = np.asarray(first), np.asarray(second)
+        else:
+            labels, scores = np.asarray(dataset.get_label()), np.asarray(first)
+            weight = dataset.get_weight()
+        weights = None if weight is None else np.asarray(weight)
+        if weights is not None and weights.size == 0:
+            weights = None  # XGBoost's way to say that there are none
+        return _Operands(scores, self._target(labels, scores, dataset), weights)
+
+    def _target(self, labels: np.ndarray, scores: np.ndarray, dataset: Any) -> np.ndarray:
+        if not self._rowwise:
+            return labels.reshape(scores.shape) if labels.size == scores.size else labels
+        if scores.ndim != 2:
+            raise ValueError(f"{self.function.__name__} needs a score for each class, the scores have shape "
+                             f"{scores.shape}: set num_class of {self.library}, or take a binary loss")
+        if labels.shape == scores.shape:
+            return labels  # soft targets, of XGBoost's models of several outputs
+        if dataset is None:
+            return self._as_integers(labels)
+        known = self._converted.get(dataset)
+        # LightGBM gives the same array until other labels are set, XGBoost a copy each time.
+        if known is None or not (known[0] is labels or np.array_equal(known[0], labels)):
+            known = self._converted[dataset] = labels, self._as_integers(labels)
+        return known[1]
+
+    def _as_integers(self, labels: np.ndarray) -> np.ndarray:
+        if labels.dtype.kind != "f":
+            return labels
+        with np.errstate(invalid="ignore"):
+            integers = labels.astype(np.int32)
+        wrong = integers.astype(labels.dtype) != labels
+        if wrong.any():
+            at = int(wrong.argmax())
+            raise ValueError(f"label[{at}] = {labels.flat[at]} must be an integer: "
+                             f"{self.function.__name__} takes classes 0 to K - 1")
+        return integers
+
+    def _arguments(self) -> list[str]:
+        return [f"{name}={value!r}" for name, value in self.parameters.items()]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_converted": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _converted=WeakKeyDictionary())
+
+
+class Objective(_Adapter):
+    """Gradient and Hessian of a loss, as a boosting library asks for them."""
+
+    function: Loss
+
+    def __init__(self, library: str, loss: Loss | str, hessian: str | float, min_hessian: float,
+                 parameters: dict[str, Any]) -> None:
+        found = _of_one_score(_look_up("loss", loss, losses))
+        super().__init__(library, found, parameters)
+        self.__name__ = found.__name__
+        self.hessian = _check_hessian(hessian, found, parameters)
+        self.min_hessian = _check.positive("min_hessian", min_hessian)
+        if self.min_hessian < np.finfo(np.float32).tiny:
+            raise ValueError(f"min_hessian = {min_hessian} must be a normal number in float32")
+
+    def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        scores, target, weight = self._operands(first, second, sample_weight)
+        # In the order of the scores, which is the order that each library wants.
+        grad, hess = np.empty_like(scores, np.float32), np.empty_like(scores, np.float32)
+        how: Any = dict(reduction="sum", sample_weight=weight, out=grad, **self.parameters)
+        if not isinstance(self.hessian, str) or not isinstance(self.function, LossWithHessian):
+            self.function.grad(scores, target, **how)
+            hess[...] = _by_row(1.0 if isinstance(self.hessian, str) else self.hessian, weight, hess.ndim)
+            return grad, hess
+        if self.hessian == "lightgbm":
+            self._in_blocks(scores, target, weight, grad, hess)
+        else:
+            self.function.grad_and_hess(scores, target, hess_out=hess, **how)
+        if self.hessian == "upper":
+            hess *= np.float32(2)
+        np.maximum(hess, _by_row(self.min_hessian, weight, hess.ndim), out=hess)
+        return grad, hess
+
+    def _in_blocks(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None,
+                   grad: np.ndarray, hess: np.ndarray) -> None:
+        """Gradient, and K / (K - 1) times the Hessian, which is rounded to float32 once.
+
+        Rounded twice it splits the ties between LightGBM's candidates otherwise than LightGBM does.
+        """
+        loss = self.function
+        assert isinstance(loss, LossWithHessian)
+        n, classes = scores.shape
+        rows = max(1, _BLOCK // classes)
+        exact = np.empty((min(rows, n), classes), np.float64, "F" if scores.flags.f_contiguous else "C")
+        if len(target) == n and (weight is None or weight.shape == (n,)):
+            with suppress(ValueError):
+                for begin in range(0, n, rows):
+                    block = slice(begin, min(begin + rows, n))
+                    h, w = exact[:block.stop - begin], None if weight is None else weight[block]
+                    loss.grad_and_hess(scores[block], target[block], out=grad[block], hess_out=h,
+                                       reduction="sum", sample_weight=w, **self.parameters)
+                    np.multiply(h, classes / (classes - 1), out=hess[block], casting="same_kind")
+                return
+        # It is wrong somewhere: the error tells the row's number in the whole.
+        loss.grad(scores, target, out=grad, reduction="sum", sample_weight=weight, **self.parameters)
+        raise AssertionError("an error in a block, and none in the whole")
+
+    def __repr__(self) -> str:
+        arguments = [repr(self.__name__), f"hessian={self.hessian!r}", f"min_hessian={self.min_hessian!r}"]
+        return f"{self.library}_objective({', '.join(arguments + self._arguments())})"
+
+
+class Evaluation(_Adapter):
+    """The mean of a loss or metric, as a boosting library asks for it."""
+
+    def __init__(self, library: str, metric: Loss | Metric | str, name: str | None,
+                 parameters: dict[str, Any]) -> None:
+        found = _look_up("metric", metric, {**losses, **metrics})
+        if isinstance(found, Loss):
+            _of_one_score(found)
+        elif "target" not in inspect.signature(found).parameters:
+            raise ValueError(f"metric = {found.__name__!r} has no target to hold scores against")
+        super().__init__(library, found, parameters)
+        if np.ndim(parameters.get("k", 1)):
+            raise ValueError(f"k = {parameters['k']!r} must be an integer: a boosting library takes one "
+                             "number a metric")
+        self.__name__ = found.__name__ if name is None else name
+        self.higher_is_better = found.__name__ in _HIGHER_IS_BETTER
+
+    def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
+        scores, target, weight = self._operands(first, second, sample_weight)
+        value = self.function(scores, target, sample_weight=weight, **self.parameters)
+        if self.library == "lightgbm":
+            return self.__name__, value, self.higher_is_better
+        return (self.__name__, value) if hasattr(second, "get_label") else value
+
+    def __repr__(self) -> str:
+        name = [] if self.__name__ == self.function.__name__ else [f"name={self.__name__!r}"]
+        arguments = [repr(self.function.__name__), *name, *self._arguments()]
+        return f"{self.library}_metric({', '.join(arguments)})"
+
+
+def _by_row(value: float, weight: np.ndarray | None, ndim: int) -> Any:
+    """The value times the weight of each row, to be broadcast over its scores."""
+    if weight is None:
+        return np.float32(value)
+    w = np.asarray(weight, np.float32) * np.float32(value)
+    return w.reshape(w.shape + (1,) * (ndim - w.ndim))
+
+
+def _look_up(argument: str, given: Any, known: Any) -> Any:
+    if isinstance(given, str):
+        if given not in known:
+            raise ValueError(f"{argument} = {given!r} is not one of {', '.join(sorted(known))}")
+        return known[given]
+    if not isinstance(given, (Loss, Metric)) or given.__name__ not in known:
+        raise TypeError(f"{argument} is {given!r}: it must be a {argument} of fastloss or its name")
+    return given
+
+
+def _of_one_score(loss: Loss) -> Loss:
+    if isinstance(loss, VectorLoss):
+        raise ValueError(f"loss = {loss.__name__!r} compares vectors: boosting needs a loss of raw scores")
+    return loss
+
+
+def _check_hessian(hessian: Any, loss: Loss, parameters: dict[str, Any]) -> str | float:
+    if not isinstance(hessian, str):
+        return _check.positive("hessian", hessian)
+    if hessian not in ("exact", "upper", "lightgbm"):
+        raise ValueError(f'hessian = {hessian!r} must be "exact", "upper", "lightgbm" or a number > 0')
+    name = loss.__name__
+    if hessian == "exact":
+        if not isinstance(loss, LossWithHessian) and name not in _PIECEWISE_LINEAR:
+            raise ValueError(f"{name} has no Hessian here: hessian=1.0 boosts by its gradient alone")
+    elif name != "cross_entropy" or parameters.get("z_loss") or parameters.get("softcap") is not None:
+        raise ValueError(f"hessian = {hessian!r} is a multiple of p (1 - p): it is for cross_entropy, "
+                         "without z_loss and softcap")
+    return hessian
