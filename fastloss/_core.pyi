@@ -18,6 +18,7 @@ SECOND: int
 MEAN: int
 SUM: int
 NONE: int
+TALLY: int  # the value is (sum of weight * loss, what the mean divides it by, how many count)
 
 # What the targets of rows may be; 0: the loss is elementwise. VECTORS: a second vector beside the first.
 LABELS: int

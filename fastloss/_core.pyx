@@ -665,11 +665,12 @@ cdef enum:
     _MEAN = 0
     _SUM = 1
     _NONE = 2
+    _TALLY = 3    # sum of weight * loss, what the mean divides it by, and how many count
     _LABELS = 1   # what the targets of rows may be; 0: the loss is elementwise
     _SOFT = 2
     _VECTORS = 4  # the target is a vector beside the first
 VALUE, GRAD, HESS, HVP, SECOND = _VALUE, _GRAD, _HESS, _HVP, _SECOND
-MEAN, SUM, NONE = _MEAN, _SUM, _NONE
+MEAN, SUM, NONE, TALLY = _MEAN, _SUM, _NONE, _TALLY
 LABELS, SOFT, VECTORS = _LABELS, _SOFT, _VECTORS
 
 # Elements a task holds: few enough to share out evenly.
@@ -779,6 +780,7 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     _prepare(call)
 
     norm = <double>c.rows
+    cdef ptrdiff_t counted = c.rows
     cdef int breach = 0, ruled = c.rule[0] != FL_ANY or c.rule[1] != FL_ANY
     # Where nothing is written, elements are looked at on the way: a second pass over memory would cost as much.
     c.looks = ruled and c.elementwise and want == _VALUE and reduction != _NONE and weight is None
@@ -788,7 +790,8 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
             norm = found.weight
         else:
             norm = <double>found.counted
-    if reduction != _MEAN:
+        counted = found.counted
+    if reduction != _MEAN and reduction != _TALLY:
         norm = 1
     elif normalizer is not None:
         norm = normalizer
@@ -797,6 +800,8 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     total = call.execute(n_threads, &breach)
     if breach:
         _examine(call, p, n_threads, &found, pred, names, (target, third), weight)
+    if reduction == _TALLY:
+        return total, norm, counted
     if want & _VALUE and reduction != _NONE:
         if norm > 0:
             value = total / norm
