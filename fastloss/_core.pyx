@@ -819,8 +819,8 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     return out
 
 
-def facts(pred, target, Parameters p, axis, n_threads):
-    """Loss, logsumexp, entropy and correctness of each row, or None."""
+def facts(pred, target, Parameters p, axis, n_threads, entropies=True):
+    """Loss, logsumexp, entropy and correctness of each row, or None. Entropy takes a second look at each row."""
     cdef Call call = Call.__new__(Call)
     cdef fl_scan found
     if not call.begin(pred, True, axis) or not call.target(target, _LABELS | _SOFT):
@@ -831,11 +831,13 @@ def facts(pred, target, Parameters p, axis, n_threads):
         call.c.rule[0] = FL_NON_NEGATIVE
     call.c.kernel = _kernel(call.c.table, kernels()["cross_entropy"])
     call.c.scale = 1
-    loss, logsumexp, entropy = _row_values(call, pred), _row_values(call, pred), _row_values(call, pred)
+    loss, logsumexp, entropy = _row_values(call, pred), _row_values(call, pred), None
     correct = empty(loss.shape, np.bool_)
     call.leading(FL_VALUE, loss, True, True)
     call.leading(FL_LOGSUMEXP, logsumexp, True, True)
-    call.leading(FL_ENTROPY, entropy, True, True)
+    if entropies:
+        entropy = _row_values(call, pred)
+        call.leading(FL_ENTROPY, entropy, True, True)
     call.leading(FL_CORRECT, correct, True, True)
     _prepare(call)
     _examine(call, p, n_threads, &found, pred, ("logits", "target"), (target, None), None)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from fractions import Fraction
 
-# Terms from here on are kept apart, scaled down: otherwise a sum could overflow on the way and not at its end.
+# Terms from here on are kept apart, scaled down: else a sum could overflow on the way and not at its end.
 _LARGE, _SCALE = 2.0**900, 2.0**-200
 
 
@@ -58,7 +57,10 @@ class ExactSum:
             return math.inf if above else -math.inf
         if not self._large:
             return math.fsum(self._parts)
-        exact = _exactly(self._large) / Fraction(_SCALE) + _exactly(self._parts)
+        from fractions import Fraction
+
+        exact = sum(map(Fraction, self._large), Fraction(0)) / Fraction(_SCALE)
+        exact += sum(map(Fraction, self._parts), Fraction(0))
         try:
             return float(exact)
         except OverflowError:
@@ -88,7 +90,3 @@ def _grown(parts: Iterable[float], x: float) -> tuple[float, ...]:
     if x:
         grown.append(x)
     return tuple(grown)
-
-
-def _exactly(parts: Iterable[float]) -> Fraction:
-    return sum(map(Fraction, parts), Fraction(0))
