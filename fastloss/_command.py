@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import time
 import warnings
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fastloss import _evaluate, _files
+from fastloss import _evaluate, _files, _threads
 from fastloss._accumulator import Accumulator
 from fastloss._loss import losses
 from fastloss._metrics import metrics
@@ -43,8 +44,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--metric", action="append", default=[], help="a metric; may be given again")
     parser.add_argument("--weights", metavar="FILE", help="one weight a row")
     parser.add_argument("--batch-size", type=int, metavar="N", help="rows at a time (default: some "
-                        f"{_evaluate.BATCH_BYTES >> 20} MB)")
-    parser.add_argument("--threads", type=int, metavar="N", help="at most (default: what the machine gives)")
+                        f"{_evaluate.FILE_BATCH_BYTES >> 20} MB)")
+    parser.add_argument("--threads", type=int, metavar="N", help="at most (default: one less than there are)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
@@ -70,7 +71,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _found(options: argparse.Namespace) -> dict[str, Any]:
-    total = Accumulator(_asked(options), n_threads=options.threads)
+    threads = _beside_the_reader() if options.threads is None else options.threads
+    total = Accumulator(_asked(options), n_threads=threads)
     if options.batch_size is not None and options.batch_size < 1:
         raise ValueError(f"--batch-size {options.batch_size} must be >= 1")
     given = {"pred": options.logits, "target": options.labels, "sample_weight": options.weights}
@@ -91,6 +93,11 @@ def _found(options: argparse.Namespace) -> dict[str, Any]:
         "rows": sources["pred"].shape[0], "count": total.count, "weight": total.weight,
         "bytes": bytes_, "seconds": seconds,
     }
+
+
+def _beside_the_reader() -> int | None:
+    """Threads to compute with while another reads: one more, on the reader's core, costs more than it gains."""
+    return None if "OMP_NUM_THREADS" in os.environ else max(1, _threads.available() - 1)
 
 
 def _added(total: Accumulator, sources: dict[str, Shards], options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,9 +16,9 @@ from fastloss._accumulator import Accumulator
 from fastloss._optional import require
 from fastloss._shards import Shards, shards
 
-# Bytes of predictions in a batch where nobody says: enough to share between threads, and few enough that a
-# second pass finds them in the cache.
-BATCH_BYTES = 16 << 20
+# Bytes of predictions in a batch where nobody says: enough to be worth sharing between threads. Of files
+# fewer: what was just read is then still in the processor's cache.
+BATCH_BYTES, FILE_BATCH_BYTES = 16 << 20, 4 << 20
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -103,13 +104,16 @@ def add_rows(total: Accumulator, sources: dict[str, Shards], batch_size: int | N
     def read(span: tuple[int, int]) -> dict[str, Any]:
         return {name: source.read(*span) for name, source in sources.items()}
 
+    def placed(name: str, at: int, row: int, rest: str) -> str:
+        return sources.get(name, sources.get("target", pred)).placed(at, rest)
+
     ahead = any(source.has_files for source in sources.values())
     with closing(_read_ahead(read, spans) if ahead else (read(span) for span in spans)) as batches:
         for span, batch in zip(spans, batches):
             try:
                 total.update(**batch)
             except ValueError as error:
-                raise _moved(error, sources, span[0]) from None
+                raise _moved(error, span[0], placed) from None
             show(span[1], rows)
 
 
@@ -140,10 +144,14 @@ def add_batches(total: Accumulator, batches: Iterable[Any], show: Progress) -> N
         _class_axis(total, len(shape))
         try:
             total.update(*arrays)
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"batch {i}: {error}") from None
+        except ValueError as error:
+            raise _moved(error, rows, partial(_in_batch, i)) from None
         rows += shape[0]
         show(rows, None)
+
+
+def _in_batch(batch: int, name: str, at: int, row: int, rest: str) -> str:
+    return f"{name}[{at}{rest} ({name}[{row}] of batch {batch})"
 
 
 def _is_batches(pred: Any) -> bool:
@@ -164,17 +172,17 @@ def _class_axis(total: Accumulator, ndim: int) -> None:
 
 def _rows_in_a_batch(pred: Shards) -> int:
     row = max(1, math.prod(pred.shape[1:]) * pred.dtype.itemsize)
-    rows = max(1, BATCH_BYTES // row)
+    rows = max(1, (FILE_BATCH_BYTES if pred.has_files else BATCH_BYTES) // row)
     return -(-rows // pred.chunk) * pred.chunk
 
 
-def _moved(error: ValueError, sources: dict[str, Shards], start: int) -> ValueError:
-    """The error of a batch, its row counted from the first of all."""
+def _moved(error: ValueError, start: int, place: Callable[[str, int, int, str], str]) -> ValueError:
+    """The error of a batch, told by `place(name, row of all, row, rest)` if it names the entry of a row."""
     entry = re.match(r"(\w+)\[(\d+)(.*)", str(error), re.DOTALL)
     if entry is None or entry[1] == "class_weight":
         return error
-    source = sources.get(entry[1], sources.get("target"))
-    return error if source is None else ValueError(source.placed(start + int(entry[2]), entry[3]))
+    row = int(entry[2])
+    return ValueError(place(entry[1], start + row, row, entry[3]))
 
 
 @contextmanager

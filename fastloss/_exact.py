@@ -64,7 +64,7 @@ class ExactSum:
         try:
             return float(exact)
         except OverflowError:
-            return math.copysign(math.inf, exact)
+            return math.inf if exact > 0 else -math.inf
 
     def __getstate__(self) -> tuple[object, ...]:
         return self._parts, self._large, self._infinite, self._nans

@@ -44,7 +44,8 @@ class Shards:
                                  f"{tuple(parts[0].shape[1:])}: they must be the same in all parts")
         self._ends = list(accumulate(part.shape[0] for part in parts))
         self.shape = (self._ends[-1], *parts[0].shape[1:])
-        self.dtype = np.result_type(*(part.dtype for part in parts))
+        dtypes = {part.dtype for part in parts}
+        self.dtype = dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes)
         # Two: one is read into while the other is in use.
         self._buffers: list[np.ndarray] = []
         self.paths = [part.path for part in parts if isinstance(part, File)]
@@ -62,14 +63,18 @@ class Shards:
         A buffer holds them until the next call but one. Files must be read from their first row to the last.
         """
         pieces = self._pieces(start, stop)
-        if len(pieces) == 1 and not isinstance(pieces[0][0], File):
-            part, a, b = pieces[0]
+        part, a, b = pieces[0]
+        if len(pieces) == 1 and not isinstance(part, File) and part.dtype == self.dtype:
             return part[a:b]
         rows, done = self._buffer(stop - start), 0
         for part, a, b in pieces:
             here = rows[done : done + b - a]
-            if isinstance(part, File):
+            if isinstance(part, File) and part.dtype == self.dtype:
                 part.read(here)
+            elif isinstance(part, File):
+                own = np.empty(here.shape, part.dtype)
+                part.read(own)
+                here[...] = own
             else:
                 here[...] = part[a:b]
             done += b - a
