@@ -96,7 +96,7 @@ def _found(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _beside_the_reader() -> int | None:
-    """Threads to compute with while another reads: one more, on the reader's core, costs more than it gains."""
+    """Threads to compute with while another reads: one more, on the reader's core, costs more than it gives."""
     return None if "OMP_NUM_THREADS" in os.environ else max(1, _threads.available() - 1)
 
 
