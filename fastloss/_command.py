@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--metric", action="append", default=[], help="a metric; may be given again")
     parser.add_argument("--weights", metavar="FILE", help="one weight a row")
     parser.add_argument("--batch-size", type=int, metavar="N", help="rows at a time (default: some "
-                        f"{_evaluate.FILE_BATCH_BYTES >> 20} MB)")
+                        f"{_evaluate.BATCH_BYTES >> 20} MB)")
     parser.add_argument("--threads", type=int, metavar="N", help="at most (default: one less than there are)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
@@ -96,7 +96,7 @@ def _found(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _beside_the_reader() -> int | None:
-    """Threads to compute with while another reads: one more, on the reader's core, costs more than it gives."""
+    """Threads to compute with while another reads: one more on its core costs more than it gives."""
     return None if "OMP_NUM_THREADS" in os.environ else max(1, _threads.available() - 1)
 
 

@@ -16,9 +16,9 @@ from fastloss._accumulator import Accumulator
 from fastloss._optional import require
 from fastloss._shards import Shards, shards
 
-# Bytes of predictions in a batch where nobody says: enough to be worth sharing between threads. Of files
-# fewer: what was just read is then still in the processor's cache.
-BATCH_BYTES, FILE_BATCH_BYTES = 16 << 20, 4 << 20
+# Bytes of predictions in a batch where nobody says: enough to be worth sharing between threads, and to be
+# handed over from the thread that reads.
+BATCH_BYTES = 16 << 20
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -172,7 +172,7 @@ def _class_axis(total: Accumulator, ndim: int) -> None:
 
 def _rows_in_a_batch(pred: Shards) -> int:
     row = max(1, math.prod(pred.shape[1:]) * pred.dtype.itemsize)
-    rows = max(1, (FILE_BATCH_BYTES if pred.has_files else BATCH_BYTES) // row)
+    rows = max(1, BATCH_BYTES // row)
     return -(-rows // pred.chunk) * pred.chunk
 
 
