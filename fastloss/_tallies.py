@@ -162,7 +162,9 @@ class _Softmax:
         if batch.sample_weight is not None:
             w = _check.spread_weights(batch.sample_weight, shape)
         ignored = self._parameters["ignore_index"]
-        counts = np.ones(shape, bool) if soft or ignored is None else target.reshape(shape) != ignored
+        counts = np.ones(shape, bool)
+        if not soft and ignored is not None:
+            counts = target.reshape(shape).astype(np.int64, copy=False) != ignored  # as the core reads labels
         if w is not None:
             counts &= w > 0
         weight, count = _weight(counts, w), int(np.count_nonzero(counts))

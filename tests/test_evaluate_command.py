@@ -1,6 +1,7 @@
 """`python -m fastloss evaluate`: the losses of files, and errors that name file, row and rule."""
 
 import importlib.metadata
+import io
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from fastloss import _command, _evaluate
+from fastloss import _command, _evaluate, _files
 from fastloss.__main__ import main
 
 N, C = 1000, 7
@@ -364,6 +365,20 @@ def test_a_thread_less_than_there_are_computes(monkeypatch):
         assert _command._beside_the_reader() == given
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert _command._beside_the_reader() is None
+
+
+def test_a_read_may_bring_less_than_was_asked_for(files):
+    class Slow(io.BytesIO):
+        def readinto(self, buffer):
+            return super().readinto(memoryview(buffer)[:1001])
+
+    content = Path("x.npy").read_bytes()
+    rows, out = _files.Npy("x.npy", Slow(content), len(content)), np.empty((N // 2, C), np.float32)
+    for half in (LOGITS[: N // 2], LOGITS[N // 2 :]):
+        rows.read(out)
+        np.testing.assert_array_equal(out, half)
+    with pytest.raises(ValueError, match=r"x\.npy: row 1000 or soon after it: the file ends"):
+        rows.read(out)
 
 
 def test_reading_ahead_keeps_the_order_and_the_errors():

@@ -199,9 +199,10 @@ def test_exact_sum_of_what_cancels():
 
 @given(st.lists(st.sampled_from([math.inf, -math.inf, math.nan, 1.0, -1e300]), max_size=5))
 def test_infinities_and_nans_are_as_in_ieee_754(terms):
-    total = ExactSum()
-    for term in terms:
-        total.add(term)
+    total, other = ExactSum(), ExactSum()
+    for i, term in enumerate(terms):
+        (total if i % 2 else other).add(term)
+    total.merge(other)
     expected = math.nan if {math.inf, -math.inf} <= {*terms} else sum(terms)
     assert total.value() == expected or (math.isnan(total.value()) and math.isnan(expected))
 
@@ -322,6 +323,7 @@ def test_merging_with_itself_doubles():
     assert total.result() == mean and total.count == 2 * count
     total += total
     assert total.count == 4 * count and (total + total).count == 8 * count
+    assert total.count == 4 * count and total.result() == mean
 
 
 def test_only_the_same_can_be_merged():
