@@ -59,6 +59,9 @@ def run(options: argparse.Namespace) -> int:
             said = " ".join(str(error).split()) or type(error).__name__
             print(f"fastloss evaluate: {said}", file=sys.stderr)
             return 2
+        except KeyboardInterrupt:
+            print("fastloss evaluate: interrupted", file=sys.stderr)
+            return 130  # as a shell says of SIGINT
     for warning in warned:
         print(f"fastloss evaluate: warning: {warning.message}", file=sys.stderr)
     if options.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import os
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, Protocol, runtime_checkable
@@ -118,6 +119,9 @@ def shards(name: str, value: Any) -> Shards:
     """One array, or a list of arrays, as Shards."""
     if isinstance(value, Shards):
         return value
+    if isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name} is a path, {str(value)!r}: pass np.load(path, mmap_mode=\"r\"), or use "
+                        "python -m fastloss evaluate")
     several = isinstance(value, (list, tuple)) and len(value) > 0 and all(hasattr(v, "shape") for v in value)
     if several and all(np.ndim(v) > 0 for v in value):
         return Shards(name, [_sliceable(f"{name}[{i}]", each) for i, each in enumerate(value)])

@@ -525,6 +525,7 @@ def test_an_error_names_the_row_of_all():
     (dict(pred=[LOGITS, LOGITS[:, :3]]), ValueError, r"pred\[1\] has rows of shape \(3,\)"),
     (dict(pred=[]), ValueError, "target has 1000 rows, pred has 0"),
     (dict(pred=np.float32(1)), ValueError, "pred is a scalar"),
+    (dict(pred="x.npy"), TypeError, "pred is a path, 'x.npy'"),
     (dict(pred=np.ma.array(LOGITS)), TypeError, "masked"),
     (dict(batch_size=0), ValueError, "batch_size = 0"),
     (dict(batch_size=2.5), TypeError, "batch_size"),
