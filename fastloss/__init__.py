@@ -72,7 +72,12 @@ from fastloss._regression import (
 )
 from fastloss._vectors import cosine_distance, cosine_embedding
 
+# Last: the registry lists the losses in the order in which they are imported.
+from fastloss._accumulator import Accumulator  # isort: skip
+from fastloss._evaluate import evaluate  # isort: skip
+
 __all__ = [
+    "Accumulator",
     "__version__",
     "accuracy",
     "am_softmax",
@@ -89,6 +94,7 @@ __all__ = [
     "cross_entropy",
     "entropy",
     "epsilon_insensitive",
+    "evaluate",
     "expectile",
     "exponential",
     "focal",

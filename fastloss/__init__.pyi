@@ -6,7 +6,9 @@ from typing import Any, Literal, Protocol, TypeVar, overload, type_check_only
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastloss._accumulator import Accumulator as Accumulator
 from fastloss._classification import Rows as _Rows
+from fastloss._evaluate import evaluate as evaluate
 
 __version__: str
 
@@ -5318,6 +5320,7 @@ def softplus(x: ArrayLike, *, n_threads: int | None = None, out: None = None) ->
 def softplus(x: ArrayLike, *, n_threads: int | None = None, out: _Out) -> _Out: ...
 
 __all__ = [
+    "Accumulator",
     "__version__",
     "accuracy",
     "am_softmax",
@@ -5334,6 +5337,7 @@ __all__ = [
     "cross_entropy",
     "entropy",
     "epsilon_insensitive",
+    "evaluate",
     "expectile",
     "exponential",
     "focal",

@@ -1,12 +1,16 @@
-"""`python -m fastloss demo` and `python -m fastloss bench`."""
+"""`python -m fastloss demo`, `bench` and `evaluate`; installed as `fastloss` too."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; its exit status."""
+    from fastloss import _command
+
     parser = argparse.ArgumentParser(prog="python -m fastloss", description="fastloss on this machine")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="why the loss matters: handwritten digits, then the speed table")
@@ -16,7 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench.add_argument("--threads", type=int, help="for fastloss and torch (default: their own)")
     for command in (demo, bench):
         command.add_argument("--quick", action="store_true", help="small and rough, in a few seconds")
+    _command.add_parser(commands)
     options = parser.parse_args(arguments)
+    if options.command == "evaluate":
+        return _command.run(options)
 
     from fastloss import _bench
 
@@ -28,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _bench.run(quick=options.quick)
     else:
         _bench.run(as_json=options.json, threads=options.threads, quick=options.quick)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

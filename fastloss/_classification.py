@@ -46,13 +46,18 @@ class CrossEntropy(SoftmaxLoss):
         >>> rows.correct, rows.entropy.round(4)
         (array([ True, False]), array([0.3653, 0.6931]))
         """
+        return Rows(*self._facts(logits, target, n_threads, axis, parameters, True))
+
+    def _facts(self, logits: Any, target: Any, n_threads: Any, axis: Any, parameters: dict[str, Any],
+               entropies: bool) -> tuple[Any, ...]:
+        """The fields of Rows; without entropies None stands for them, and the pass is three times as fast."""
         p = self._own(parameters) if parameters or self._default is None else self._default
         n_threads = _check.n_threads(n_threads)
-        result = _core.facts(logits, target, p, axis, n_threads)
+        result = _core.facts(logits, target, p, axis, n_threads, entropies)
         if result is None:
             x, t, *_, axis = _check.prepare(self._names, self._targets, logits, target, p, axis_=axis)
-            result = _core.facts(x, t, p, axis, n_threads)
-        return Rows(*result)
+            result = _core.facts(x, t, p, axis, n_threads, entropies)
+        return result
 
 
 def _log_shares(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,

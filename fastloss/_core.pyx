@@ -667,11 +667,12 @@ cdef enum:
     _MEAN = 0
     _SUM = 1
     _NONE = 2
+    _TALLY = 3    # sum of weight * loss, what the mean divides it by, and how many count
     _LABELS = 1   # what the targets of rows may be; 0: the loss is elementwise
     _SOFT = 2
     _VECTORS = 4  # the target is a vector beside the first
 VALUE, GRAD, HESS, HVP, SECOND = _VALUE, _GRAD, _HESS, _HVP, _SECOND
-MEAN, SUM, NONE = _MEAN, _SUM, _NONE
+MEAN, SUM, NONE, TALLY = _MEAN, _SUM, _NONE, _TALLY
 LABELS, SOFT, VECTORS = _LABELS, _SOFT, _VECTORS
 
 # Elements a task holds: few enough to share out evenly.
@@ -781,6 +782,7 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     _prepare(call)
 
     norm = <double>c.rows
+    cdef ptrdiff_t counted = c.rows
     cdef int breach = 0, ruled = c.rule[0] != FL_ANY or c.rule[1] != FL_ANY
     # Where nothing is written, elements are looked at on the way: a second pass over memory would cost as much.
     c.looks = ruled and c.elementwise and want == _VALUE and reduction != _NONE and weight is None
@@ -790,7 +792,8 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
             norm = found.weight
         else:
             norm = <double>found.counted
-    if reduction != _MEAN:
+        counted = found.counted
+    if reduction != _MEAN and reduction != _TALLY:
         norm = 1
     elif normalizer is not None:
         norm = normalizer
@@ -799,6 +802,8 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     total = call.execute(n_threads, &breach)
     if breach:
         _examine(call, p, n_threads, &found, pred, names, (target, third), weight)
+    if reduction == _TALLY:
+        return total, norm, counted
     if want & _VALUE and reduction != _NONE:
         if norm > 0:
             value = total / norm
@@ -816,8 +821,8 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     return out
 
 
-def facts(pred, target, Parameters p, axis, n_threads):
-    """Loss, logsumexp, entropy and correctness of each row, or None."""
+def facts(pred, target, Parameters p, axis, n_threads, entropies=True):
+    """Loss, logsumexp, entropy and correctness of each row, or None. Entropy takes a second look at each row."""
     cdef Call call = Call.__new__(Call)
     cdef fl_scan found
     if not call.begin(pred, True, axis) or not call.target(target, _LABELS | _SOFT):
@@ -828,11 +833,13 @@ def facts(pred, target, Parameters p, axis, n_threads):
         call.c.rule[0] = FL_NON_NEGATIVE
     call.c.kernel = _kernel(call.c.table, kernels()["cross_entropy"])
     call.c.scale = 1
-    loss, logsumexp, entropy = _row_values(call, pred), _row_values(call, pred), _row_values(call, pred)
+    loss, logsumexp, entropy = _row_values(call, pred), _row_values(call, pred), None
     correct = empty(loss.shape, np.bool_)
     call.leading(FL_VALUE, loss, True, True)
     call.leading(FL_LOGSUMEXP, logsumexp, True, True)
-    call.leading(FL_ENTROPY, entropy, True, True)
+    if entropies:
+        entropy = _row_values(call, pred)
+        call.leading(FL_ENTROPY, entropy, True, True)
     call.leading(FL_CORRECT, correct, True, True)
     _prepare(call)
     _examine(call, p, n_threads, &found, pred, ("logits", "target"), (target, None), None)

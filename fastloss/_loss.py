@@ -20,6 +20,7 @@ from fastloss import _check, _core
 from fastloss._core import GRAD, HESS, HVP, SECOND, VALUE, Parameters
 
 _REDUCTIONS = {"mean": _core.MEAN, "sum": _core.SUM, "none": _core.NONE}
+_TALLY = object()  # no caller can name it
 _KERNELS = _core.kernels()
 _TARGETS = {"labels": _core.LABELS, "soft": _core.SOFT, "both": _core.LABELS | _core.SOFT}
 
@@ -98,6 +99,11 @@ class Loss:
             raise AttributeError(f"{self.__name__} has no inverse_link: its arguments are vectors")
         return self._inverse_link(raw, **options)
 
+    def _tally(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
+               n_threads: Any) -> tuple[float, float, int]:
+        """Sum of the weighted losses, what the mean divides it by, and how many rows or elements count."""
+        return self._run(VALUE, args, parameters, _TALLY, sample_weight, None, n_threads)
+
     def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], reduction: Any, weight: Any,
              normalizer: Any, n_threads: Any, out: Any = None, other_out: Any = None,
              vector: Any = None) -> Any:
@@ -112,7 +118,9 @@ class Loss:
         p = self._own(parameters) if parameters or self._default is None else self._default
         how = _REDUCTIONS.get(reduction) if isinstance(reduction, str) else None
         if how is None:
-            _check.reduction(reduction)
+            if reduction is not _TALLY:
+                _check.reduction(reduction)
+            how = _core.TALLY
         if normalizer is not None:
             normalizer = _check.normalizer(normalizer, reduction)
         if n_threads is not None:

@@ -190,18 +190,8 @@ def binary_accuracy(pred: Any, target: Any, *, threshold: float = 0.0, labels: s
     0.5
     """
     normalizer = _check_reduction(reduction, normalizer)
-    p = Parameters(values=(_check.number("threshold", threshold),),
-                   rule=_check.one_of("labels", labels, {"01": _core.BITS, "pm1": _core.SIGNS}))
-    n_threads, names = _check.n_threads(n_threads), ("pred", "target")
-
-    def run(pred: Any, target: Any, weight: Any) -> Any:
-        return _core.run(_core.kernels()["binary_accuracy"], 0, names, pred, target, None, p, _core.VALUE,
-                         _REDUCTIONS[reduction], weight, normalizer, None, None, -1, n_threads)
-
-    result = run(pred, target, sample_weight)
-    if result is not None:
-        return result
-    return run(*_check.prepare(names, 0, pred, target, p, sample_weight)[:3])
+    return _binary(pred, target, threshold, labels, _REDUCTIONS[reduction], sample_weight, normalizer,
+                   n_threads)
 
 
 @Metric
@@ -278,18 +268,12 @@ def entropy(logits: Any, *, reduction: str = "mean", sample_weight: Any = None, 
     array([0.3653, 0.6931])
     """
     normalizer = _check_reduction(reduction, normalizer)
-    n_threads = _check.n_threads(n_threads)
-    rows = _core.transform("entropy", logits, None, axis, n_threads)
-    if rows is None:
-        x = _check.scores("logits", logits)
-        rows = _core.transform("entropy", x, None, _check.class_axis("logits", x, axis)[0], n_threads)
+    rows = _entropies(logits, axis, n_threads)
     w = None if sample_weight is None else _check.spread_weights(sample_weight, rows.shape)
     if reduction == "none":
         return rows if w is None else _weighted(rows, w, rows.dtype)
-    if w is None:
-        return _reduced([rows.ravel().sum(dtype=np.float64)], rows.size, reduction, normalizer)[0]
-    counts = w > 0
-    return _reduced([(w[counts] * rows[counts]).sum()], w[counts].sum(), reduction, normalizer)[0]
+    total, weight = _summed(rows, w)
+    return _reduced([total], weight, reduction, normalizer)[0]
 
 
 # ---- what they share -----------------------------------------------------------------------------------
@@ -298,6 +282,41 @@ def _check_reduction(reduction: Any, normalizer: Any) -> float | None:
     if not isinstance(reduction, str) or reduction not in _REDUCTIONS:
         _check.reduction(reduction)
     return None if normalizer is None else _check.normalizer(normalizer, reduction)
+
+
+def _binary(pred: Any, target: Any, threshold: Any, labels: Any, how: int, sample_weight: Any,
+            normalizer: Any, n_threads: Any) -> Any:
+    """binary_accuracy, reduced as the core knows it."""
+    p = Parameters(values=(_check.number("threshold", threshold),),
+                   rule=_check.one_of("labels", labels, {"01": _core.BITS, "pm1": _core.SIGNS}))
+    n_threads, names = _check.n_threads(n_threads), ("pred", "target")
+
+    def run(pred: Any, target: Any, weight: Any) -> Any:
+        return _core.run(_core.kernels()["binary_accuracy"], 0, names, pred, target, None, p, _core.VALUE,
+                         how, weight, normalizer, None, None, -1, n_threads)
+
+    result = run(pred, target, sample_weight)
+    if result is not None:
+        return result
+    return run(*_check.prepare(names, 0, pred, target, p, sample_weight)[:3])
+
+
+def _entropies(logits: Any, axis: Any, n_threads: Any) -> np.ndarray:
+    """The entropy of each row."""
+    n_threads = _check.n_threads(n_threads)
+    rows = _core.transform("entropy", logits, None, axis, n_threads)
+    if rows is None:
+        x = _check.scores("logits", logits)
+        rows = _core.transform("entropy", x, None, _check.class_axis("logits", x, axis)[0], n_threads)
+    return rows
+
+
+def _summed(values: np.ndarray, w: np.ndarray | None) -> tuple[Any, Any]:
+    """Sum of w times the values, whatever a value of weight 0 is, and sum of w."""
+    if w is None:
+        return values.ravel().sum(dtype=np.float64), values.size
+    counts = w > 0
+    return (w[counts] * values[counts]).sum(), w[counts].sum()
 
 
 def _ranks(scores: Any, target: Any, ignore_index: Any, last: bool, axis: Any,

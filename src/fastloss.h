@@ -130,7 +130,7 @@ typedef struct {
     ptrdiff_t bad_target;  /* first row whose target breaks its rule, or -1 */
     ptrdiff_t bad_extra;   /* the same of FL_EXTRA */
     double weight;         /* sum of sample_weight * class_weight[label] over the rows that count */
-    ptrdiff_t counted;     /* how many those are, weight 0 included */
+    ptrdiff_t counted;     /* how many those are, less those of weight 0 */
 } fl_scan;
 void fl_scan_task(const fl_call *, const double *class_weight, ptrdiff_t task, fl_scan *);
 

@@ -66,7 +66,7 @@ static void scan_labels(const fl_call *call, const fl_run *run, const double *cl
             if (found->bad_label < 0) found->bad_label = row + i;
             continue;
         }
-        found->counted++;
+        found->counted += !(weight && weight[i] == 0);
         if (weight || class_weight) found->weight += (weight ? weight[i] : 1) * (class_weight ? class_weight[label[i]] : 1);
     }
 }
@@ -74,6 +74,13 @@ static void scan_labels(const fl_call *call, const fl_run *run, const double *cl
 static void scan_weights(const double *weight, ptrdiff_t row, ptrdiff_t n, fl_scan *found) {
     for (ptrdiff_t i = 0; i < n && found->bad_weight < 0; i++)
         if (!(weight[i] >= 0 && is_finite(weight[i]))) found->bad_weight = row + i;
+}
+
+static void add_weights(const double *weight, ptrdiff_t n, fl_scan *found) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        found->weight += weight[i];
+        found->counted += weight[i] != 0;
+    }
 }
 
 /* The first of n elements that breaks the rule and has a weight, or -1. */
@@ -118,8 +125,8 @@ static void scan_rows(const fl_call *call, const fl_run *run, int role, int rule
 static void scan_block_of_elements(const fl_call *call, ptrdiff_t row, ptrdiff_t n, fl_scan *found) {
     double buffer[FL_BLOCK];
     const double *weight = call->op[FL_WEIGHT].data ? load_block(buffer, call, FL_WEIGHT, row, n) : NULL;
-    found->counted += n;
-    for (ptrdiff_t i = 0; weight && i < n; i++) found->weight += weight[i];
+    if (weight) add_weights(weight, n, found);
+    else found->counted += n;
     if (weight) scan_weights(weight, row, n, found);
     scan_elements(call, FL_TARGET, call->rule[0], row, n, weight, &found->bad_target);
     scan_elements(call, FL_EXTRA, call->rule[1], row, n, weight, &found->bad_extra);
@@ -134,8 +141,8 @@ static void scan_run_of_rows(const fl_call *call, fl_run *run, const double *cla
         run->weight = weights;
     }
     if (call->op[FL_LABEL].data) scan_labels(call, run, class_weight, found);
+    else if (run->weight) add_weights(weights, run->n, found);
     else found->counted += run->n;
-    for (ptrdiff_t i = 0; run->weight && !call->op[FL_LABEL].data && i < run->n; i++) found->weight += weights[i];
     scan_rows(call, run, FL_TARGET, call->rule[0], &found->bad_target);
     scan_rows(call, run, FL_EXTRA, call->rule[1], &found->bad_extra);
 }

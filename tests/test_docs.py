@@ -28,7 +28,7 @@ ROW_PRIMITIVES = ("softmax", "log_softmax", "logsumexp", "gather_log_softmax")
 PRIMITIVES = {name: getattr(fl, name) for name in (*ROW_PRIMITIVES, "sigmoid", "log_sigmoid", "softplus")}
 KINDS = {"loss": fl.losses, "metric": fl.metrics, "primitive": PRIMITIVES}
 DOCUMENTED = {name: thing for family in KINDS.values() for name, thing in family.items()}
-NO_FUNCTIONS = {"__version__", "losses", "metrics", "show_config"}
+NO_FUNCTIONS = {"Accumulator", "__version__", "evaluate", "losses", "metrics", "show_config"}
 COMMON = {"reduction", "sample_weight", "normalizer", "out", "n_threads", "axis"}
 NAMESPACES = {
     "torch": "torch.nn.functional",

@@ -34,7 +34,9 @@ from typing import Any, Literal, Protocol, TypeVar, overload, type_check_only
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastloss._accumulator import Accumulator as Accumulator
 from fastloss._classification import Rows as _Rows
+from fastloss._evaluate import evaluate as evaluate
 
 __version__: str
 

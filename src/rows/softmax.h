@@ -45,8 +45,8 @@ typedef struct {
     ptrdiff_t batch;     /* rows that go through each pass together */
 } job;
 
-/* Is the target the first of the largest? */
-static int is_correct(const fl_call *call, const fl_run *run, ptrdiff_t row, int64_t label, T max) {
+/* Is the target the first of the largest, of which there are so many? */
+static int is_correct(const fl_call *call, const fl_run *run, ptrdiff_t row, int64_t label, T max, double ties) {
     const fl_operand *t = &call->op[FL_TARGET];
     ptrdiff_t y = (ptrdiff_t)label;
     if (t->data) {
@@ -56,9 +56,10 @@ static int is_correct(const fl_call *call, const fl_run *run, ptrdiff_t row, int
             if (q > best) best = q, y = c;
         }
     }
-    for (ptrdiff_t c = 0; c < y; c++)
+    if (logit_at(call, run, row, y) != max) return 0;
+    for (ptrdiff_t c = 0; ties > 1 && c < y; c++)
         if (logit_at(call, run, row, c) == max) return 0;
-    return logit_at(call, run, row, y) == max;
+    return 1;
 }
 
 static void read_rows(const job *j, group *g) {
@@ -119,7 +120,7 @@ static void write_facts(const job *j, const group *g) {
     for (ptrdiff_t l = 0; l < g->n; l++) {
         int counts = g->y.at[l] >= 0 || op[FL_TARGET].data;
         T correct = op[FL_CORRECT].data && counts && is_finite(g->logsumexp[l]) &&
-                    is_correct(j->call, j->run, g->first + l, g->y.at[l], g->s.max[l]);
+                    is_correct(j->call, j->run, g->first + l, g->y.at[l], g->s.max[l], g->s.ties[l]);
         const struct { int role; T value; } fact[] = {
             {FL_CORRECT, correct}, {FL_ENTROPY, g->entropy[l]}, {FL_LOGSUMEXP, g->logsumexp[l]}};
         for (int f = 0; f < 3; f++)

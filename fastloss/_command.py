@@ -1,0 +1,151 @@
+"""`python -m fastloss evaluate`: losses and metrics of files that need not fit in memory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from fastloss import _evaluate, _files, _threads
+from fastloss._accumulator import Accumulator
+from fastloss._loss import losses
+from fastloss._metrics import metrics
+from fastloss._shards import Shards
+
+EXAMPLE = """\
+a loss or metric is name or name:key=value,key=value, as top_k_accuracy:k=5 or nll:class_weight=[1,2,3]
+
+  python -m fastloss evaluate logits.npy labels.npy --loss cross_entropy --metric accuracy
+  python -m fastloss evaluate 'logits-*.npy' labels.npy --metric top_k_accuracy:k=[1,5] --json
+  python -m fastloss evaluate scores.parquet:logits scores.parquet:label --metric perplexity
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Describes the command's arguments."""
+    parser = commands.add_parser(
+        "evaluate", help="losses and metrics of files of any size", epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    files = (f"{_files.FORMATS}; a glob names the parts of one array, path:key an array of .npz or columns "
+             "of Parquet")
+    parser.add_argument("logits", metavar="LOGITS", help=f"the scores or predictions: {files}")
+    parser.add_argument("labels", metavar="LABELS", nargs="?", help="the targets, likewise")
+    parser.add_argument("--loss", action="append", default=[], help="a loss; may be given again")
+    parser.add_argument("--metric", action="append", default=[], help="a metric; may be given again")
+    parser.add_argument("--weights", metavar="FILE", help="one weight a row")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="rows at a time (default: some "
+                        f"{_evaluate.BATCH_BYTES >> 20} MB)")
+    parser.add_argument("--threads", type=int, metavar="N", help="at most (default: one less than there are)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the command; its exit status, 2 after an error, of which one line says what it is."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            found = _found(options)
+        except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            print(f"fastloss evaluate: {said}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("fastloss evaluate: interrupted", file=sys.stderr)
+            return 130  # as a shell says of SIGINT
+    for warning in warned:
+        print(f"fastloss evaluate: warning: {warning.message}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(found))
+    else:
+        width = max(map(len, found["results"]))
+        for name, value in found["results"].items():
+            print(f"{name:{width}}  {value}")
+    return 0
+
+
+def _found(options: argparse.Namespace) -> dict[str, Any]:
+    threads = _beside_the_reader() if options.threads is None else options.threads
+    total = Accumulator(_asked(options), n_threads=threads)
+    if options.batch_size is not None and options.batch_size < 1:
+        raise ValueError(f"--batch-size {options.batch_size} must be >= 1")
+    given = {"pred": options.logits, "target": options.labels, "sample_weight": options.weights}
+    sources: dict[str, Shards] = {}
+    start = time.perf_counter()
+    try:
+        for name, pattern in given.items():
+            if pattern is not None:
+                sources[name] = _files.open_files(name, pattern)
+        _added(total, sources, options)
+    finally:
+        for source in sources.values():
+            source.close()
+    seconds = time.perf_counter() - start
+    bytes_ = sum(math.prod(each.shape) * each.dtype.itemsize for each in sources.values())
+    return {
+        "results": {name: _plain(value) for name, value in total.result().items()},
+        "rows": sources["pred"].shape[0], "count": total.count, "weight": total.weight,
+        "bytes": bytes_, "seconds": seconds,
+    }
+
+
+def _beside_the_reader() -> int | None:
+    """Threads to compute with while another reads: one more on its core costs more than it gives."""
+    return None if "OMP_NUM_THREADS" in os.environ else max(1, _threads.available() - 1)
+
+
+def _added(total: Accumulator, sources: dict[str, Shards], options: argparse.Namespace) -> None:
+    """Adds all rows; what goes wrong is told of the files, not of the arrays alone."""
+    try:
+        with _bar(sources["pred"].shape[0]) as show:
+            _evaluate.add_rows(total, sources, options.batch_size, show)
+    except (ValueError, TypeError) as error:
+        if any(str(error).startswith(f"{path}: ") for source in sources.values() for path in source.paths):
+            raise
+        given = [path for path in (options.logits, options.labels, options.weights) if path]
+        raise ValueError(f"{', '.join(given)}: {error}") from None
+
+
+@contextmanager
+def _bar(rows: int) -> Iterator[_evaluate.Progress]:
+    """A bar on a terminal, nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda done, rows: None
+        return
+    try:
+        with _evaluate.shown(True, rows) as show:
+            yield show
+    except ImportError:  # no tqdm
+        def percent(done: int, rows: int | None) -> None:
+            print(f"\r{done / max(1, rows or 0):4.0%}", end="", file=sys.stderr, flush=True)
+
+        yield percent
+        print("\r", end="", file=sys.stderr)
+
+
+def _asked(options: argparse.Namespace) -> list[str]:
+    """The losses, then the metrics, each of its own kind."""
+    for flag, other, others in (("loss", "metric", metrics), ("metric", "loss", losses)):
+        for text in getattr(options, flag):
+            if text.partition(":")[0] in others:
+                raise ValueError(f"--{flag} {text}: it is a {other}: --{other} {text}")
+    asked = [*options.loss, *options.metric]
+    if not asked:
+        raise ValueError("nothing to evaluate: give --loss or --metric, as --loss cross_entropy")
+    return asked
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinities: they are words."""
+    if isinstance(value, np.ndarray):
+        return [_plain(each) for each in value.tolist()]
+    return value if math.isfinite(value) else str(value)

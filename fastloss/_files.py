@@ -1,0 +1,243 @@
+"""Arrays in files, read from first row to last into an array of the caller: .npy, .npz and Parquet.
+
+Nothing is mapped into memory: the pages of a map count as the process's own.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+import os
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from fastloss._optional import require
+from fastloss._shards import File, Shards
+
+FORMATS = ".npy, .npz or .parquet"
+
+
+def open_files(name: str, pattern: str) -> Shards:
+    """The files that a path or glob names, in natural order; "path:key" for an array or columns of a file."""
+    paths, key = _matching(pattern)
+    return Shards(name, [_open(path, key) for path in paths])
+
+
+def _matching(pattern: str) -> tuple[list[str], str | None]:
+    for path, key in ((pattern, None), tuple(pattern.rpartition(":")[::2])):
+        if path and (found := [path] if os.path.exists(path) else glob.glob(path, recursive=True)):
+            return sorted(found, key=_natural), key
+    raise ValueError(f"{pattern}: no such file")
+
+
+def _natural(path: str) -> list[Any]:
+    """shard-2 before shard-10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]
+
+
+def _open(path: str, key: str | None) -> File:
+    suffix = Path(path).suffix.lower()
+    if suffix == ".npy":
+        return _whole(path)
+    if suffix == ".npz":
+        return _member(path, key)
+    if suffix in (".parquet", ".pq"):
+        return Parquet(path, key)
+    raise ValueError(f"{path}: {suffix or 'a name without a suffix'} is not read: it must be {FORMATS}")
+
+
+class Npy:
+    """The array of a .npy file, of which `stream` stands at the first byte."""
+
+    def __init__(self, path: str, stream: IO[bytes], size: int) -> None:
+        self.path = path
+        self._stream: Any = stream
+        self._at = 0
+        try:
+            start = stream.tell()
+            self.shape, fortran, dtype = _header(stream)
+            self.dtype = _readable(dtype)
+            if fortran and len(self.shape) > 1:
+                raise ValueError("the array is in Fortran order, its rows do not lie together: save "
+                                 "np.ascontiguousarray of it")
+            there, promised = size - (stream.tell() - start), math.prod(self.shape) * self.dtype.itemsize
+            if there < promised:
+                raise ValueError(f"it is cut short: its header promises {promised} bytes, {there} are there")
+        except (ValueError, EOFError) as error:
+            self.close()
+            raise ValueError(f"{path}: {error}") from None
+
+    def read(self, out: np.ndarray) -> None:
+        """Fills `out` with the next len(out) rows."""
+        left = memoryview(out.reshape(-1).view(np.uint8).data if out.size else b"")
+        while left:
+            try:
+                n = self._stream.readinto(left)
+            except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                raise ValueError(f"{self.path}: row {self._at} or soon after it: {error}") from None
+            if not n:
+                raise ValueError(f"{self.path}: row {self._at} or soon after it: the file ends")
+            left = left[n:]
+        self._at += len(out)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _whole(path: str) -> Npy:
+    """A .npy file."""
+    return Npy(path, _unbuffered(path), os.path.getsize(path))
+
+
+def _member(path: str, key: str | None) -> Npy:
+    """An array of a .npz file. What is not compressed is read from the file itself, past the zip reader."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path}: {error}") from None
+    names = [name.removesuffix(".npy") for name in archive.namelist()]
+    if key is None and len(names) != 1:
+        raise ValueError(f"{path}: it holds {len(names)} arrays ({', '.join(names)}): name one, as "
+                         f"{path}:{names[0] if names else 'name'}")
+    if key is not None and key not in names:
+        raise ValueError(f"{path}: it holds no array {key!r}, but {', '.join(names)}")
+    entry = archive.infolist()[0 if key is None else names.index(key)]
+    if entry.compress_type == zipfile.ZIP_STORED:
+        archive.close()
+        stream = _unbuffered(path)
+        stream.seek(entry.header_offset)
+        local = stream.read(_LOCAL_HEADER)
+        stream.seek(sum(struct.unpack("<HH", local[26:])), os.SEEK_CUR)
+        return Npy(path, stream, entry.file_size)
+    return Npy(path, archive.open(entry), entry.file_size)
+
+
+_LOCAL_HEADER = 30  # bytes before the name and the extra field, whose lengths are its last four
+
+
+def _unbuffered(path: str) -> Any:
+    stream = open(path, "rb", buffering=0)
+    if hasattr(os, "posix_fadvise"):  # the kernel then reads further ahead
+        os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+    return stream
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    if version == (2, 0):
+        return np.lib.format.read_array_header_2_0(stream)
+    raise ValueError(f"version {version} of the .npy format is not read")
+
+
+def _readable(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """np.save forgets the name of bfloat16: what is left of it is two bytes without a meaning."""
+    if dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None:
+        try:
+            import ml_dtypes
+        except ImportError:
+            raise ValueError("the array has dtype V2, as bfloat16 is saved: reading it needs ml_dtypes "
+                             "(pip install ml_dtypes)") from None
+        return np.dtype(ml_dtypes.bfloat16)
+    if dtype.kind not in "biuf":
+        raise ValueError(f"the array has dtype {dtype}: it must hold numbers")
+    return dtype
+
+
+class Parquet:
+    """Columns of a Parquet file: one of numbers or of lists of them, or several of numbers side by side."""
+
+    def __init__(self, path: str, key: str | None) -> None:
+        parquet = require("pyarrow.parquet", "evaluate")
+        self.path = path
+        try:
+            self._file = parquet.ParquetFile(path, pre_buffer=False)  # else it holds whole groups of rows
+        except ValueError as error:  # ArrowInvalid
+            raise ValueError(f"{path}: {error}") from None
+        schema = self._file.schema_arrow
+        self._columns = schema.names if key is None else key.split(",")
+        for name in self._columns:
+            if name not in schema.names:
+                raise ValueError(f"{path}: it has no column {name!r}, but {', '.join(schema.names)}")
+        types = [schema.field(name).type for name in self._columns]
+        lists = [hasattr(type_, "value_type") for type_ in types]
+        if any(lists) and len(types) > 1:
+            raise ValueError(f"{path}: of its columns {', '.join(self._columns)} one holds lists: name it, "
+                             f"as {path}:{self._columns[lists.index(True)]}")
+        self._lists = lists == [True]
+        self.dtype = np.result_type(*(self._dtype(*each) for each in zip(self._columns, types)))
+        self._at, self._pending = 0, np.empty(0)
+        rows = self._file.metadata.num_rows
+        if self._lists:
+            self.shape: tuple[int, ...] = (rows, self._width(types[0]))
+        else:
+            self.shape = (rows,) if len(types) == 1 else (rows, len(types))
+        row = math.prod(self.shape[1:]) * self.dtype.itemsize
+        self._batches = self._read_on(max(1, _PARQUET_BYTES // max(1, row)))
+
+    def read(self, out: np.ndarray) -> None:
+        """Fills `out` with the next len(out) rows."""
+        done = 0
+        while done < len(out):
+            if len(self._pending) == 0:
+                self._pending = next(self._batches)
+            n = min(len(out) - done, len(self._pending))
+            out[done : done + n] = self._pending[:n]
+            self._pending = self._pending[n:]
+            done += n
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _dtype(self, name: str, type_: Any) -> np.dtype[Any]:
+        try:
+            dtype = np.dtype(getattr(type_, "value_type", type_).to_pandas_dtype())
+        except (NotImplementedError, TypeError):
+            dtype = np.dtype(object)
+        if dtype.kind not in "biuf":
+            raise ValueError(f"{self.path}: column {name} has type {type_}: it must hold numbers, or lists "
+                             "of them that are equally long")
+        return dtype
+
+    def _width(self, type_: Any) -> int:
+        """Entries of a list; where the type does not say, those of the first."""
+        if hasattr(type_, "list_size"):
+            return int(type_.list_size)
+        first = next(self._file.iter_batches(batch_size=1, columns=self._columns), None)
+        return 0 if first is None or first.column(0)[0].as_py() is None else len(first.column(0)[0])
+
+    def _read_on(self, rows: int) -> Iterator[np.ndarray]:
+        for batch in self._file.iter_batches(batch_size=rows, columns=self._columns):
+            arrays = [self._checked(name, batch.column(name)) for name in self._columns]
+            yield arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=-1)
+            self._at += batch.num_rows
+
+    def _checked(self, name: str, column: Any) -> np.ndarray:
+        """A column as an array, all of whose rows have a number, or as many as the first."""
+        self._refuse(name, column.is_null(), "is null")
+        if not self._lists:
+            return column.to_numpy(zero_copy_only=False)
+        width, compute = self.shape[1], require("pyarrow.compute", "evaluate")
+        self._refuse(name, compute.not_equal(compute.list_value_length(column), width),
+                     f"has another length than the first row, {width}")
+        values = column.flatten()
+        if values.null_count:
+            nulls = np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))
+            raise ValueError(f"{self.path}: row {self._at + nulls[0] // width}: {name} holds a null")
+        return values.to_numpy(zero_copy_only=False).reshape(-1, width)
+
+    def _refuse(self, name: str, bad: Any, rule: str) -> None:
+        rows = np.flatnonzero(bad.to_numpy(zero_copy_only=False))
+        if len(rows):
+            raise ValueError(f"{self.path}: row {self._at + rows[0]}: {name} {rule}")
+
+
+_PARQUET_BYTES = 4 << 20
