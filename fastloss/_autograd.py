@@ -199,8 +199,8 @@ class _Fused(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def backward(ctx: Any, incoming: Any) -> Any:
         if torch.is_grad_enabled():
-            raise RuntimeError("create_graph=True: fastloss.torch has no double backward, its gradients cannot "
-                               "be differentiated; use torch.nn.functional for this loss")
+            raise RuntimeError("create_graph=True: fastloss.torch has no double backward, its gradients "
+                               "cannot be differentiated; use torch.nn.functional for this loss")
         kept = _keeps_graph()
         grads = [_times(grad, incoming, ctx.axis, kept) for grad in ctx.saved_tensors]
         return None, *(_chosen(grads, how, FIRST in ctx.by) for how in ctx.by)

@@ -48,6 +48,7 @@ __all__ = [
     "L1Loss",
     "Loss",
     "MSELoss",
+    "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
     "NLLLoss",
     "PoissonNLLLoss",
@@ -64,6 +65,7 @@ __all__ = [
     "loss",
     "mse_loss",
     "multi_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "poisson_nll_loss",
     "smooth_l1_loss",
@@ -246,12 +248,16 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 def _binary(which: Any, input: Any, target: Any, weight: Any, reduction: str, inplace: bool,
             **parameters: Any) -> Any:
     """A loss of elements whose weight is broadcast and does not change what "mean" divides by."""
-    if weight is not None:
-        parameters["sample_weight"] = array("weight", weight.expand(scores("input", input).shape))
-        if reduction == "mean" and input.numel():
-            parameters["normalizer"] = input.numel()
+    if weight is not None and reduction == "mean" and scores("input", input).numel():
+        parameters["normalizer"] = input.numel()
     return fused(which, (Argument("input", input, FIRST), Argument("target", target)), inplace=inplace,
-                 reduction=reduction, **parameters)
+                 reduction=reduction, **_weights(input, weight), **parameters)
+
+
+def _weights(input: Any, weight: Any) -> dict[str, Any]:
+    if weight is None:
+        return {}
+    return dict(sample_weight=array("weight", tensor("weight", weight).expand(scores("input", input).shape)))
 
 
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, size_average: Any = None,
@@ -300,6 +306,25 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None
         return _binary(fl.binary_cross_entropy_with_logits, input, target, weight, reduction, inplace,
                        pos_weight=factor)
     return _binary(fl.binary_cross_entropy_with_logits, input, target, weight, reduction, inplace)
+
+
+def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, size_average: Any = None,
+                                reduce: Any = None, reduction: str = "mean", *, inplace: bool = False) -> Any:
+    """torch.nn.functional.multilabel_soft_margin_loss: binary_cross_entropy_with_logits, mean over the classes.
+
+    input : (..., C) log odds
+    target : of exactly that shape, in [0, 1]; no gradient is computed by it
+    weight : (C,) or broadcast to that shape, >= 0
+    inplace : write the gradient over `input`
+    """
+    _refuse_deprecated(size_average, reduce)
+    classes = scores("input", input).shape[-1] if input.ndim else 0
+    if reduction != "sum" or not classes:
+        value = _binary(fl.binary_cross_entropy_with_logits, input, target, weight, reduction, inplace)
+        return value.mean(-1) if reduction == "none" else value
+    divided = _weights(input, weight) | dict(reduction="mean", normalizer=classes)
+    return fused(fl.binary_cross_entropy_with_logits,
+                 (Argument("input", input, FIRST), Argument("target", target)), inplace=inplace, **divided)
 
 
 def soft_margin_loss(input: Any, target: Any, size_average: Any = None, reduce: Any = None,
@@ -552,6 +577,12 @@ class BCEWithLogitsLoss(_Twin, nn.BCEWithLogitsLoss):  # type: ignore[misc]
     def forward(self, input: Any, target: Any) -> Any:
         return binary_cross_entropy_with_logits(input, target, self.weight, reduction=self.reduction,
                                                 pos_weight=self.pos_weight, inplace=self.inplace)
+
+
+class MultiLabelSoftMarginLoss(_Twin, nn.MultiLabelSoftMarginLoss):  # type: ignore[misc]
+    def forward(self, input: Any, target: Any) -> Any:
+        return multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction,
+                                           inplace=self.inplace)
 
 
 class SoftMarginLoss(_Twin, nn.SoftMarginLoss):  # type: ignore[misc]
