@@ -310,7 +310,7 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None
 
 def multilabel_soft_margin_loss(input: Any, target: Any, weight: Any = None, size_average: Any = None,
                                 reduce: Any = None, reduction: str = "mean", *, inplace: bool = False) -> Any:
-    """torch.nn.functional.multilabel_soft_margin_loss: binary_cross_entropy_with_logits, mean over the classes.
+    """torch.nn.functional.multilabel_soft_margin_loss: binary cross entropy, the mean over the classes.
 
     input : (..., C) log odds
     target : of exactly that shape, in [0, 1]; no gradient is computed by it
@@ -371,6 +371,10 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     inplace : write the gradient over `input`
     """
     shape = tuple(scores("input", input).shape)
+    if not shape:  # a number is not taken for an array of variances
+        x, y = tensor("input", input).reshape(1), tensor("target", target).reshape(1)
+        var = var.reshape(1) if isinstance(var, torch.Tensor) else var
+        return gaussian_nll_loss(x, y, var, full, eps, reduction, inplace=inplace).reshape(())
     arguments = [Argument("input", input, FIRST), Argument("target", target, MINUS_FIRST)]
     how: dict[str, Any] = {}
     least = _check.positive("eps", eps)

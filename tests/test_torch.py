@@ -1,4 +1,4 @@
-"""fastloss.torch equals torch: values and gradients of each function, its signature, and its place in autograd.
+"""fastloss.torch equals torch: values, gradients and signature of each function, its place in autograd.
 
 torch computes in float64 what ours computes in each dtype, from the very same inputs.
 """
@@ -69,8 +69,9 @@ def classes(shape):
 def labels_of(rng, shape, ignored=None):
     rows = (shape[0], *shape[2:]) if len(shape) > 1 else ()
     target = torch.tensor(rng.integers(classes(shape), size=rows))
-    if ignored is not None and target.ndim:
-        target[target.new_tensor(rng.random(rows) < 0.3).bool()] = ignored
+    if ignored is not None and target.numel() > 1:
+        target[torch.tensor(rng.random(rows) < 0.3)] = ignored
+        target.view(-1)[0] = 0  # never all
     return target
 
 
@@ -168,7 +169,8 @@ CASES = {
     "cross_entropy-smooth": Case("cross_entropy", some_ignored, 1, ROWS,
                                  also(class_weight, label_smoothing=0.2)),
     "cross_entropy-soft": Case("cross_entropy", soft, 1, ROWS),
-    "cross_entropy-soft-weight": Case("cross_entropy", soft, 1, ROWS, also(class_weight, label_smoothing=0.1)),
+    "cross_entropy-soft-weight": Case("cross_entropy", soft, 1, ROWS,
+                                      also(class_weight, label_smoothing=0.1)),
     "nll_loss": Case("nll_loss", log_probs, 1, ROWS),
     "nll_loss-weight": Case("nll_loss", log_probs, 1, ROWS, class_weight),
     "multi_margin_loss": Case("multi_margin_loss", labels, 1, [(7, 5), (5,), (3, 40)]),
@@ -197,7 +199,7 @@ CASES = {
     "poisson_nll_loss": Case("poisson_nll_loss", counts, 1, ANY),
     "poisson_nll_loss-rate": Case("poisson_nll_loss", rates, 1, ANY, always(log_input=False)),
     "gaussian_nll_loss": Case("gaussian_nll_loss", variances, 3, ANY),
-    "gaussian_nll_loss-full": Case("gaussian_nll_loss", variances, 3, ANY, always(full=True, eps=1.0)),
+    "gaussian_nll_loss-full": Case("gaussian_nll_loss", variances, 3, ANY, always(full=True, eps=0.2)),
     "gaussian_nll_loss-number": Case("gaussian_nll_loss", two, 2, ANY, always(var=0.7)),
     "cosine_embedding_loss": Case("cosine_embedding_loss", angles, 2, [(7, 5), (5,), (1, 40)]),
     "cosine_embedding_loss-margin": Case("cosine_embedding_loss", angles, 2, [(7, 5), (5,)],
@@ -240,12 +242,18 @@ def doubled(things):
     return [rounded(v, torch.float64) for v in things]
 
 
-def close(got, want, dtype, what):
+def close(got, want, dtype, what, floor=0.0):
     eps = torch.finfo(dtype).eps
     assert got.shape == want.shape, what
     scale = want.abs().max() if want.numel() else 0
-    torch.testing.assert_close(got.double(), want, rtol=4 * eps, atol=8 * eps * float(scale),
+    torch.testing.assert_close(got.double(), want, rtol=4 * eps, atol=max(8 * eps * float(scale), floor),
                                msg=lambda m: f"{what}\n{m}")
+
+
+def floor_of(case, dtype, gradient=False):
+    """What terms that cancel in a value may leave; torch's cosine has 1e-12 more in its lengths."""
+    cosine = 1e-13 if case.function == "cosine_embedding_loss" else 0.0
+    return cosine if gradient else max(cosine, 4 * min(torch.finfo(dtype).eps, 2**-23))
 
 
 def incoming_for(value, kind, seed=1):
@@ -274,9 +282,10 @@ def test_value_and_gradients_are_torchs(case, dtype):
                 got, ours = derived(getattr(ft, case.function), arguments, case.by, g.to(dtype), **options,
                                     **how)
                 assert got.dtype == dtype and all(mine.dtype == dtype for mine in ours)
-                close(got, want, dtype, f"{shape} {reduction}: value")
+                close(got, want, dtype, f"{shape} {reduction}: value", floor_of(case, dtype))
                 for i, (mine, theirs) in enumerate(zip(ours, grads)):
-                    close(mine, theirs, dtype, f"{shape} {reduction} {kind}: gradient {i}")
+                    close(mine, theirs, dtype, f"{shape} {reduction} {kind}: gradient {i}",
+                          floor_of(case, dtype, True))
 
 
 def strided(tensor):
@@ -296,13 +305,13 @@ def test_strides_do_not_matter(case, reduction):
     shape = case.shapes[0] if len(case.shapes[0]) > 1 else case.shapes[1]
     arguments, options = made(case, shape, torch.float32)
     f = getattr(ft, case.function)
-    value, grads = derived(f, arguments, case.by, incoming_for(f(*arguments, reduction=reduction), "many"),
-                           reduction=reduction, **options)
+    g = incoming_for(f(*arguments, reduction=reduction, **options), "many")
+    value, grads = derived(f, arguments, case.by, g, reduction=reduction, **options)
     views = [strided(a) for a in arguments]
     leaves = [view.requires_grad_() for view in views[: case.by]]
     again = f(*views, reduction=reduction, **{
         k: strided(v) if isinstance(v, torch.Tensor) else v for k, v in options.items()})
-    others = torch.autograd.grad(again, leaves, incoming_for(again, "many"))
+    others = torch.autograd.grad(again, leaves, g)
     torch.testing.assert_close(again, value, rtol=1e-6, atol=1e-6)
     for mine, theirs in zip(others, grads):
         torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-6)
@@ -320,8 +329,10 @@ def test_gradcheck(case, reduction):
     assert torch.autograd.gradcheck(f, leaves)
 
 
-@pytest.mark.parametrize("function, shape", [("cross_entropy", (0, 5)), ("mse_loss", (0,)), ("kl_div", (0, 3)),
-                                             ("huber_loss", (0, 2)), ("gaussian_nll_loss", (0, 2))])
+@pytest.mark.parametrize("function, shape", [
+    ("cross_entropy", (0, 5)), ("mse_loss", (0,)), ("kl_div", (0, 3)), ("huber_loss", (0, 2)),
+    ("gaussian_nll_loss", (0, 2)),
+])
 def test_of_nothing(function, shape):
     case = CASES[function]
     arguments, options = made(case, shape, torch.float32)
@@ -406,10 +417,9 @@ def test_autocast_gives_float32():
 
 
 def test_every_loss_of_torch_is_here_or_known_to_be_absent():
-    pattern = re.compile("[a-z].*(loss|entropy|kl_div)")
-    of_torch = {name for name in vars(F) if pattern.match(name) or name.startswith(("kl_div", "linear_cross"))}
-    of_torch = {name for name in of_torch if callable(getattr(F, name)) and not name.startswith("fused")}
-    assert of_torch - ABSENT == {*FUNCTIONS}
+    words = re.compile("[a-z].*(loss|entropy)|kl_div")
+    theirs = {name for name in vars(F) if words.match(name) and callable(getattr(F, name))}
+    assert theirs - ABSENT == {*FUNCTIONS}
 
 
 def parameters_of(thing):
@@ -434,7 +444,7 @@ def test_deprecated_options_are_refused(name):
 WEIGHT = torch.tensor([0.5, 1.0, 2.0, 1.5, 0.7])
 BUILT = {
     "CrossEntropyLoss": ("cross_entropy", dict(weight=WEIGHT, label_smoothing=0.1, reduction="sum")),
-    "NLLLoss": ("nll_loss", dict(weight=WEIGHT, ignore_index=2)),
+    "NLLLoss": ("cross_entropy-ignore", dict(weight=WEIGHT, ignore_index=2)),
     "MultiMarginLoss": ("multi_margin_loss", dict(p=2, margin=0.5, weight=WEIGHT)),
     "KLDivLoss": ("kl_div-log", dict(log_target=True, reduction="batchmean")),
     "MSELoss": ("mse_loss", dict(reduction="none")),
@@ -577,13 +587,12 @@ def test_nothing_extra_where_the_incoming_gradient_is_1():
 def test_only_the_gradient_is_kept(inplace):
     h, w, y = softmax_regression()
     x = h @ w
-    alive = weakref.ref(x.untyped_storage()) if inplace else weakref.ref(x)
+    address, storage = x.data_ptr(), weakref.ref(x.untyped_storage())
     loss = ft.cross_entropy(x, y, inplace=inplace)
-    if inplace:
-        assert loss.grad_fn.saved_tensors[0].data_ptr() == x.data_ptr()
     del x
     gc.collect()
-    assert alive() is None  # a storage has a Python object of its own
+    assert (storage() is not None) == inplace  # there it is the gradient's
+    assert (loss.grad_fn.saved_tensors[0].data_ptr() == address) == inplace
     assert sum(t.numel() for t in loss.grad_fn.saved_tensors) == 12 * 5
 
 
@@ -798,9 +807,10 @@ def test_double_backward_says_so(create):
         create(X.clone().requires_grad_())
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own, on the way
 def test_transforms_say_so():
     for transform in (torch.func.grad, torch.func.vmap, torch.func.jacrev):
-        with pytest.raises(TypeError, match="inside torch.func"):
+        with pytest.raises(TypeError, match=r"inside torch\.func"):
             transform(lambda x: ft.mse_loss(x, x.detach()))(X)
     with torch.autograd.forward_ad.dual_level():
         dual = torch.autograd.forward_ad.make_dual(X, X)
@@ -821,7 +831,8 @@ def run(code):
 
 def test_without_torch_the_error_says_how_to_install_it():
     done = run("import sys; sys.modules['torch'] = None\nimport fastloss, fastloss.torch")
-    assert 'ImportError: this needs torch, which is not installed: pip install "fastloss[torch]"' in done.stderr
+    message = 'this needs torch, which is not installed: pip install "fastloss[torch]"'
+    assert f"ImportError: {message}" in done.stderr
     assert not run("import sys, fastloss; sys.exit('torch' in sys.modules)").returncode
 
 
@@ -880,8 +891,8 @@ def test_any_loss_with_two_gradients_and_an_axis():
     x, y, var = (torch.tensor(rng.uniform(0.2, 2, (4, 3))).requires_grad_() for _ in range(3))
     assert torch.autograd.gradcheck(lambda x, v: ft.loss(fl.gaussian_nll, x, y.detach(), var=v), (x, var))
     for axis in (0, 1, -1):
-        assert torch.autograd.gradcheck(
-            lambda x, y: ft.loss(fl.cosine_distance, x, y, axis=axis, reduction="none"), (x, y))
+        module = ft.Loss(fl.cosine_distance, axis=axis, reduction="none")
+        assert torch.autograd.gradcheck(module, (x, y))
     z, t = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True), torch.randint(5, (2, 3))
     assert torch.autograd.gradcheck(
         lambda z: ft.loss("focal", z, t, axis=-2, reduction="none", gamma=1.0), (z,))
