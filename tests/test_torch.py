@@ -570,17 +570,17 @@ def test_nothing_extra_where_the_incoming_gradient_is_1():
     loss = ft.cross_entropy(x, y)
     made_at = loss.grad_fn.saved_tensors[0].data_ptr()
     loss.backward()
-    assert x.grad.data_ptr() == made_at
+    assert x.grad.data_ptr() == made_at and x.grad._version == 0  # not written to
     x.grad = None
     loss = ft.cross_entropy(x, y, reduction="none")
     made_at = loss.grad_fn.saved_tensors[0].data_ptr()
     loss.sum().backward()
-    assert x.grad.data_ptr() == made_at
+    assert x.grad.data_ptr() == made_at and x.grad._version == 0  # not written to
     x.grad = None
     loss = 2 * ft.cross_entropy(x, y)
     made_at = loss.grad_fn.next_functions[0][0].saved_tensors[0].data_ptr()
     loss.backward()  # multiplied where it lies
-    assert x.grad.data_ptr() == made_at
+    assert x.grad.data_ptr() == made_at and x.grad._version == 1
 
 
 @pytest.mark.parametrize("inplace", [False, True])
