@@ -6,8 +6,8 @@
 The text is this project's own documentation. Three copies of one model see the same batches: the first with
 torch.nn.functional.cross_entropy, the others with fastloss.torch, once as it is and once with the gradient
 written over the logits. Their curves must agree within 1e-5. The loss step is timed from the call of the loss
-to the moment its gradient arrives at the logits, the contenders taking turns. Peak memory is that of a process
-of its own for each.
+to the moment its gradient arrives at the logits, the contenders taking turns. Peak memory is that of a
+process of its own for each.
 """
 
 from __future__ import annotations

@@ -8,8 +8,7 @@ input has to live until the backward pass. There the gradient is handed on as it
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,8 +31,7 @@ _creation_of = getattr(torch._C._autograd, "_get_creation_meta", None)
 _transforms = getattr(torch._C, "_are_functorch_transforms_active", lambda: False)
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """A tensor that goes into a loss."""
 
     name: str
@@ -155,8 +153,7 @@ def _as_tensor(value: Any, dtype: Any) -> Any:
     return torch.from_numpy(value).to(dtype)
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(NamedTuple):
     """What the forward pass needs, and the backward pass must not keep alive."""
 
     loss: Any

@@ -946,3 +946,13 @@ def test_checkpointed_logits():
     loss = checkpoint(lambda h, w: ft.cross_entropy(h @ w, y, inplace=True), h, w, use_reentrant=False)
     torch.testing.assert_close(torch.autograd.grad(loss, (h, w)), want)
     assert math.isfinite(loss.item())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's own
+def test_a_compiled_model_calls_it():
+    h, w, y = softmax_regression()
+    want = torch.autograd.grad(F.cross_entropy(h @ w, y), (h, w))
+    for inplace in (False, True):
+        step = torch.compile(lambda h, w: ft.cross_entropy(h @ w, y, inplace=inplace), backend="eager")  # noqa: B023
+        torch.testing.assert_close(torch.autograd.grad(step(h, w), (h, w)), want)
