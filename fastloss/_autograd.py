@@ -96,6 +96,44 @@ def _overwritable(input: Any) -> None:
                              "slice instead")
 
 
+# ---- the gradient's memory -----------------------------------------------------------------------------
+
+_LARGE = 32 << 20  # bytes from which malloc gives memory back at once, and asks for zeroed pages again
+_spare: list[np.ndarray] = []  # at most one: what the last large gradient left
+
+
+class _Lent:
+    """Memory that becomes the spare one when the last array or tensor on it is gone."""
+
+    def __init__(self, memory: np.ndarray) -> None:
+        self._memory = memory
+        self.__array_interface__ = memory.__array_interface__
+
+    def __del__(self) -> None:
+        if not _spare:
+            _spare.append(self._memory)
+
+
+def _room(like: np.ndarray, dtype: Any) -> np.ndarray:
+    """A new array for a gradient. Fresh pages cost as much as the loss, so that one large one is kept."""
+    bytes = like.size * dtype.itemsize
+    if bytes < _LARGE or not like.flags.c_contiguous:
+        return np.empty_like(like, dtype, subok=False)
+    try:
+        memory = _spare.pop()
+    except IndexError:
+        memory = None
+    if memory is None or not bytes <= memory.nbytes <= 2 * bytes:
+        del memory  # never both
+        memory = np.empty(bytes, np.uint8)
+    return np.asarray(_Lent(memory))[:bytes].view(dtype).reshape(like.shape)
+
+
+def empty_cache() -> None:
+    """Gives back the memory of the last large gradient (32 MB or more), which is kept for the next one."""
+    _spare.clear()
+
+
 # ---- the call ------------------------------------------------------------------------------------------
 
 
@@ -168,10 +206,10 @@ class _Call(NamedTuple):
         """The value and the gradients by the first argument and, where it is wanted, the second."""
         x = self.arrays[0]
         # A float16 gradient would underflow before the incoming one (a loss scale) could lift it.
-        room = np.empty_like(x, np.float32, subok=False) if x.dtype == np.float16 else None
-        out = x if self.over_first else room
+        dtype = np.dtype(np.float32) if x.dtype == np.float16 else x.dtype
+        out = x if self.over_first else _room(x, dtype)
         if SECOND in self.by:
-            other = None if room is None else np.empty_like(room)
+            other = np.empty_like(x, dtype)
             value, grads = self.loss.value_and_grads(*self.arrays, outs=(out, other), **self.parameters)
             return value, list(grads)
         value, grad = self.loss.value_and_grad(*self.arrays, out=out, **self.parameters)

@@ -13,7 +13,8 @@ inplace : the gradient is written over the input, which saves one array of its s
     result of an operation (no leaf), and is spent: its values are gone, and autograd says so if it is used
     again. Nothing is overwritten where no gradient is wanted (`torch.no_grad`, an input that needs none).
 
-`loss` and `Loss` do the same for any other loss of fastloss, whose arguments mean what they mean there.
+The memory of a gradient of 32 MB or more is kept for the next one when it is free; `empty_cache()` gives it
+back. `loss` and `Loss` do the same for any other loss of fastloss, whose arguments mean what they mean there.
 
 Tensors are dense, on the CPU, of float32, float64, float16 or bfloat16 (which needs ml_dtypes); the result
 has the dtype of the input. What differs from torch is written in docs/torch.md.
@@ -27,7 +28,17 @@ from typing import Any
 
 import fastloss as fl
 from fastloss import _check
-from fastloss._autograd import FIRST, MINUS_FIRST, SECOND, Argument, array, fused, scores, tensor
+from fastloss._autograd import (
+    FIRST,
+    MINUS_FIRST,
+    SECOND,
+    Argument,
+    array,
+    empty_cache,
+    fused,
+    scores,
+    tensor,
+)
 from fastloss._loss import Loss as _Loss
 from fastloss._loss import ParameterLoss, VectorLoss
 from fastloss._optional import require
@@ -58,6 +69,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cosine_embedding_loss",
     "cross_entropy",
+    "empty_cache",
     "gaussian_nll_loss",
     "huber_loss",
     "kl_div",

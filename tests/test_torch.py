@@ -33,7 +33,7 @@ REDUCTIONS = ["mean", "sum", "none"]
 # Of torch.nn.functional, and not of fastloss.
 ABSENT = {"ctc_loss", "hinge_embedding_loss", "linear_cross_entropy", "margin_ranking_loss",
           "multilabel_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss"}
-FUNCTIONS = [name for name in ft.__all__ if name.islower() and name != "loss"]
+FUNCTIONS = [name for name in ft.__all__ if name.islower() and name not in ("loss", "empty_cache")]
 MODULES = [name for name in ft.__all__ if not name.islower() and name != "Loss"]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: str(d).removeprefix("torch."))
 
@@ -630,6 +630,36 @@ def test_a_target_of_another_dtype_gets_a_gradient_of_its_own():
     got = torch.autograd.grad(ft.mse_loss(x, y), (x, y))
     assert [g.dtype for g in got] == [torch.float32, torch.float64]
     torch.testing.assert_close(got, torch.autograd.grad(F.mse_loss(x, y), (x, y)))
+
+
+def test_one_large_gradient_leaves_its_memory_to_the_next():
+    from fastloss import _autograd
+    x = torch.randn(1 << 8, 1 << 15, requires_grad=True)  # 32 MB
+    y, more = torch.arange(1 << 8), torch.randn(2, 1 << 15, requires_grad=True)
+    ft.empty_cache()
+    (first,) = torch.autograd.grad(ft.cross_entropy(x, y), x)
+    address, want = first.data_ptr(), first.clone()
+    (second,) = torch.autograd.grad(ft.cross_entropy(x, y), x)  # while the first lives
+    assert second.data_ptr() != address and torch.equal(first, want)
+    part = first[3:5]  # so does a view of it
+    del first
+    assert not _autograd._spare
+    del part
+    assert len(_autograd._spare) == 1
+    del second
+    assert len(_autograd._spare) == 1  # one is enough
+    torch.autograd.grad(ft.cross_entropy(more, y[:2]), more)  # too small to take it
+    assert len(_autograd._spare) == 1
+    (third,) = torch.autograd.grad(ft.cross_entropy(x, y), x)
+    assert third.data_ptr() == address and not _autograd._spare and torch.equal(third, want)
+    del third
+    whole = torch.cat([x, x, x]).detach().requires_grad_()
+    (larger,) = torch.autograd.grad(ft.cross_entropy(whole, y.repeat(3)), whole)
+    assert not _autograd._spare  # given back before more was taken
+    torch.testing.assert_close(larger[: 1 << 8], want / 3)
+    del larger
+    ft.empty_cache()
+    assert not _autograd._spare
 
 
 # --- over the logits --------------------------------------------------------------------------------------
