@@ -264,9 +264,22 @@ def incoming_for(value, kind, seed=1):
     return torch.as_tensor(2.0**powers, dtype=value.dtype)
 
 
+@pytest.fixture
+def one_thread():
+    """Small tensors gain nothing from two, and on a busy machine torch's threads wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+alone = pytest.mark.usefixtures("one_thread")
+
+
 # --- torch's numbers --------------------------------------------------------------------------------------
 
 
+@alone
 @every_dtype
 @each_case
 def test_value_and_gradients_are_torchs(case, dtype):
@@ -299,6 +312,7 @@ def strided(tensor):
     return view
 
 
+@alone
 @each_case
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_strides_do_not_matter(case, reduction):
@@ -317,6 +331,7 @@ def test_strides_do_not_matter(case, reduction):
         torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-6)
 
 
+@alone
 @each_case
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_gradcheck(case, reduction):
@@ -674,6 +689,7 @@ VIEWS = {
 }
 
 
+@alone
 @each_case
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_inplace_gives_the_same_and_lies_there(case, reduction):
@@ -886,6 +902,7 @@ def tensors_for(name):
     return [x.log() if name == "nll" else x, torch.tensor(rng.integers(5, size=6))]
 
 
+@alone
 @every_dtype
 @pytest.mark.parametrize("name", fl.losses)
 def test_any_loss_of_fastloss(name, dtype):
