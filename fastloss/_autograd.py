@@ -109,9 +109,9 @@ class _Lent:
         self._memory = memory
         self.__array_interface__ = memory.__array_interface__
 
-    def __del__(self) -> None:
-        if not _spare:
-            _spare.append(self._memory)
+    def __del__(self, spare: list[np.ndarray] = _spare) -> None:  # the module's own name may be gone at exit
+        if not spare:
+            spare.append(self._memory)
 
 
 def _room(like: np.ndarray, dtype: Any) -> np.ndarray:

@@ -8,6 +8,7 @@ import gc
 import inspect
 import io
 import math
+import os
 import pickle
 import re
 import subprocess
@@ -677,6 +678,13 @@ def test_one_large_gradient_leaves_its_memory_to_the_next():
     assert not _autograd._spare
 
 
+def test_a_large_gradient_may_outlive_everything():
+    code = ("import torch, fastloss.torch as F; x = torch.zeros(1 << 23, requires_grad=True); "
+            "F.mse_loss(x, x.detach() + 1).backward(); torch.keep = x")
+    done = run(code)
+    assert done.returncode == 0 and not done.stderr
+
+
 # --- over the logits --------------------------------------------------------------------------------------
 
 
@@ -1003,3 +1011,14 @@ def test_a_compiled_model_calls_it():
     for inplace in (False, True):
         step = torch.compile(lambda h, w: ft.cross_entropy(h @ w, y, inplace=inplace), backend="eager")  # noqa: B023
         torch.testing.assert_close(torch.autograd.grad(step(h, w), (h, w)), want)
+
+
+@pytest.mark.slow
+def test_the_example_trains_with_the_same_curve():
+    command = [sys.executable, str(ROOT / "examples" / "train_language_model.py"), "--quick"]
+    here = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=here)
+    assert done.returncode == 0, done.stderr
+    first, last = (re.search(rf"^ *{i} +(.*)$", done.stdout, re.M).group(1).split() for i in (0, 11))
+    assert len(first) == 3 and float(last[2]) < float(first[2]) - 0.5
+    assert float(re.search("the curves are (.*) apart", done.stdout).group(1)) <= 1e-5
