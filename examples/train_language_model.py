@@ -36,7 +36,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 AGREEMENT = 1e-5
 
 
-class LanguageModel(nn.Module):
+class LanguageModel(nn.Module):  # type: ignore[misc]  # torch is not followed
     """Embedding, one recurrent layer, and the embedding again as the output layer."""
 
     def __init__(self, vocabulary: int, width: int) -> None:

@@ -261,14 +261,14 @@ class NoNumber:
 
 
 def test_what_only_looks_like_a_number():
-    with pytest.raises(TypeError, match="delta = .* must be a number"):
+    with pytest.raises(TypeError, match=r"delta = .* must be a number"):
         fl.huber(np.zeros(2), np.ones(2), delta=NoNumber())
 
 
 def test_a_parameter_may_be_an_array_of_no_dimension():
     x, y = np.zeros(3), np.ones(3)
     assert fl.quantile(x, y, q=np.array(0.25)) == fl.quantile(x, y, q=0.25)
-    with pytest.raises(ValueError, match="q = .* must lie in"):
+    with pytest.raises(ValueError, match=r"q = .* must lie in"):
         fl.quantile(x, y, q=np.array(1.0))
 
 
@@ -290,7 +290,7 @@ def test_views_too_intricate_to_tell_apart_count_as_overlapping():
     shape, strides = (5,) * 6, [8 * s for s in (1, 9, 73, 512, 1001, 7919)]
     a = np.lib.stride_tricks.as_strided(memory, shape, strides)
     b = np.lib.stride_tricks.as_strided(memory[3:], shape, [8 * s for s in (2, 11, 61, 503, 1009, 7907)])
-    with pytest.raises(ValueError, match="out (overlaps|has strides)"):
+    with pytest.raises(ValueError, match=r"out (overlaps|has strides)"):
         fl.mse.grad(a, np.ones(shape), out=b)
 
 

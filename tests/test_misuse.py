@@ -403,7 +403,7 @@ def other_dtype(function, name, role, array, pick):
     case = catalogue.elementwise.CASES.get(subject.name)
     if role == "rows" and name in ("target", "index"):
         most = array.max(initial=0)
-        dtype = pick([d for d in LABELS if d == bool or most <= np.iinfo(d).max])
+        dtype = pick([d for d in LABELS if d.kind == "b" or most <= np.iinfo(d).max])
         return (np.maximum(array, 0) if dtype.kind == "u" else array).astype(dtype)
     if name == catalogue.positional(subject)[0]:
         return array
