@@ -67,6 +67,7 @@ cdef extern from "fastloss.h" nogil:
         int *rule
         int lanes_across
         int stream
+        int valued
         int raw_values
         int looks
         ptrdiff_t rows
@@ -783,6 +784,7 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
 
     norm = <double>c.rows
     cdef ptrdiff_t counted = c.rows
+    c.valued = want & _VALUE != 0
     cdef int breach = 0, ruled = c.rule[0] != FL_ANY or c.rule[1] != FL_ANY
     # Where nothing is written, elements are looked at on the way: a second pass over memory would cost as much.
     c.looks = ruled and c.elementwise and want == _VALUE and reduction != _NONE and weight is None

@@ -25,44 +25,50 @@ INLINE void points(point_loss *loss, const parameters *own, ptrdiff_t n, block b
         if (b.extra) here.k[0] = b.extra[i];
         point p = loss(b.x[i], b.y[i], &here);
         T k = b.k ? b.k[i] : b.scale;
-        b.value[i] = p.value;
+        if (b.value) b.value[i] = p.value;
         if (b.grad) b.grad[i] = b.k ? where_(k != 0, k * p.grad) : k * p.grad;
         if (b.hess) b.hess[i] = where_(k != 0, k * p.hess);
         if (b.second) b.second[i] = where_(k != 0, k * p.second);
     }
 }
 
-/* The combinations in use: what a training step asks for, and everything. */
-INLINE void choose(point_loss *loss, const parameters *own, ptrdiff_t n, block b, int weighted, int gradient,
-                   int everything) {
-    block first = {.x = b.x, .y = b.y, .extra = b.extra, .value = b.value}, plain = first, each = first;
-    plain.scale = b.scale, plain.grad = each.grad = b.grad, each.k = b.k;
-    if (!gradient) points(loss, own, n, first);
-    else if (everything) points(loss, own, n, b);
-    else if (weighted) points(loss, own, n, each);
-    else points(loss, own, n, plain);
-}
-
 enum { SCALAR, ARRAY };
+enum { LOSS, GRADIENT, WEIGHTED_GRADIENT, HESSIAN, TWO_GRADIENTS };
+
+/* The combinations in use. Beside a Hessian there is no value: a logarithm less. */
+INLINE void choose(point_loss *loss, const parameters *own, ptrdiff_t n, block b, int what, int takes_array) {
+    block first = {.x = b.x, .y = b.y, .extra = b.extra, .value = b.value}, plain = first, each = first, two, hess;
+    plain.scale = b.scale, plain.grad = each.grad = b.grad, each.k = b.k;
+    two = each, two.second = b.second;
+    hess = each, hess.hess = b.hess, hess.value = NULL;
+    if (what == LOSS) points(loss, own, n, first);
+    else if (what == GRADIENT) points(loss, own, n, plain);
+    else if (what == WEIGHTED_GRADIENT) points(loss, own, n, each);
+    else if (what == HESSIAN) points(loss, own, n, hess);
+    else if (takes_array == ARRAY) points(loss, own, n, two);
+}
 
 INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int takes_array) {
     T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], k[FL_BLOCK], g[FL_BLOCK], h[FL_BLOCK], s[FL_BLOCK];
     const fl_operand *op = call->op;
     const struct { int role; T *at; } result[] = {{FL_GRAD, g}, {FL_HESS, h}, {FL_SECOND, s}};
     ptrdiff_t first = run->row, n = run->n;
-    int everything = op[FL_HESS].data || op[FL_SECOND].data, weighted = run->weight != NULL;
+    int weighted = run->weight != NULL, what = weighted ? WEIGHTED_GRADIENT : GRADIENT;
     parameters own = own_parameters(call);
     const T *x = load_block(xs, call, FL_PRED, first, n);
     const T *y = op[FL_TARGET].data ? load_block(ys, call, FL_TARGET, first, n) : x;
     block b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = run->value, .grad = g, .hess = h, .second = s};
 
-    if (op[FL_GRAD].data && (weighted || everything))
+    if (!op[FL_GRAD].data) what = LOSS;
+    else if (op[FL_HESS].data) what = HESSIAN;
+    else if (op[FL_SECOND].data) what = TWO_GRADIENTS;
+    if (what > GRADIENT)
         for (ptrdiff_t i = 0; i < n; i++) k[i] = (T)((weighted ? run->weight[i] : 1) * call->scale);
     if (takes_array == ARRAY && op[FL_EXTRA].data) {
         own.low[0] = 0;
         b.extra = load_block(extras, call, FL_EXTRA, first, n);
-        choose(loss, &own, n, b, weighted, op[FL_GRAD].data != NULL, everything);
-    } else choose(loss, &own, n, b, weighted, op[FL_GRAD].data != NULL, everything);
+        choose(loss, &own, n, b, what, ARRAY);
+    } else choose(loss, &own, n, b, what, SCALAR);
     for (int i = 0; i < 3; i++)
         if (op[result[i].role].data) store_block(call, result[i].role, first, result[i].at, n);
     stream_fence(call->stream);

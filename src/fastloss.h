@@ -75,6 +75,7 @@ struct fl_call {
     int rule[2];          /* fl_rule: of FL_TARGET, and of FL_EXTRA */
     int lanes_across;     /* row losses: lanes across rows (few classes, or class axis not last) */
     int stream;           /* large outputs bypass the cache */
+    int valued;           /* the loss is asked for, not derivatives alone: its sum, or each value */
     int raw_values;       /* unreduced values without their weights */
     int looks;            /* elements are held against `rule` on the way: nothing is written that could be in vain */
     ptrdiff_t rows, classes, per_block, per_task;

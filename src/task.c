@@ -191,7 +191,7 @@ fl_sum fl_task(const fl_call *call, ptrdiff_t task) {
         if (call->looks) sum.breach |= breaks_a_rule(call, row, block);
         if (call->elementwise) weights = block_of_elements(call, row, block, values, buffer);
         else block_of_rows(call, &run, row, block, values, weights ? buffer : NULL);
-        if (!call->op[FL_VALUE].data) sum.total += call->table->sum(values, weights, block);
+        if (call->valued && !call->op[FL_VALUE].data) sum.total += call->table->sum(values, weights, block);
         row += block, left -= block;
     }
     return sum;
