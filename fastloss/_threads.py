@@ -12,10 +12,31 @@ from functools import cache
 from pathlib import Path
 
 
-def quota(root: str = "/sys/fs/cgroup") -> int | None:
-    """Processors that the control group's `cpu.max` allows, rounded up; None where there is no limit."""
+def quota(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> int | None:
+    """Processors that the control group of this process allows, rounded up; None where there is no limit.
+
+    The least `cpu.max` on the way from the group, which `own` names, up to `root`. In a container that is
+    mostly the root itself; under systemd's CPUQuota it is not.
+    """
+    top = Path(root)
+    groups = [top / group.lstrip("/") for group in _group(own)]
+    limits = [_limit(folder) for group in groups for folder in (group, *group.parents)
+              if folder.is_relative_to(top)]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _group(own: str) -> list[str]:
+    """The path of the group in the unified hierarchy, and the root, whose file a container may have."""
     try:
-        limit, period = Path(root, "cpu.max").read_text().split()
+        lines = Path(own).read_text().splitlines()
+    except OSError:
+        lines = []
+    return ["", *(line.removeprefix("0::") for line in lines if line.startswith("0::") and ".." not in line)]
+
+
+def _limit(folder: Path) -> int | None:
+    try:
+        limit, period = (folder / "cpu.max").read_text().split()
         return None if limit == "max" else max(1, math.ceil(int(limit) / int(period)))
     except (OSError, ValueError):
         return None

@@ -17,10 +17,12 @@ from layouts import compute, same_bits
 
 import fastloss as fl
 
+# What takes no arrays, or takes them only to hand them on to what stands here.
+APART = {"Accumulator", "evaluate", "show_config"}
 PRIMITIVES = {
     name: getattr(fl, name)
     for name in fl.__all__
-    if callable(getattr(fl, name)) and name not in {*fl.losses, *fl.metrics, "show_config"}
+    if callable(getattr(fl, name)) and name not in {*fl.losses, *fl.metrics, *APART}
 }
 REGISTRY = {**fl.losses, **fl.metrics, **PRIMITIVES}
 

@@ -239,7 +239,7 @@ if LINUX:  # /proc counts them; elsewhere there is no such number to look at
         before = f"""
             import threadpoolctl
             from fastloss import _threads
-            _threads._quota = lambda: _threads.quota({str(tmp_path)!r})
+            _threads._quota = lambda: _threads.quota({str(tmp_path)!r}, "/nothing")
             os.sched_getaffinity = lambda pid: set(range(8))
             threadpoolctl.threadpool_limits(8)
         """
@@ -324,6 +324,28 @@ def test_what_a_control_group_allows(tmp_path, text, processors):
     if text is not None:
         (tmp_path / "cpu.max").write_text(text)
     assert _threads.quota(str(tmp_path)) == processors
+
+
+@pytest.mark.parametrize(
+    "limits, processors",
+    [
+        ({"": "max 100000", "a": "300000 100000", "a/b": "max 100000", "a/b/c": "max 100000"}, 3),
+        ({"a": "300000 100000", "a/b": "100000 100000", "a/b/c": "max 100000"}, 1),
+        ({"a/b/c": "200000 100000"}, 2),
+        ({"": "400000 100000"}, 4),
+        ({"x": "100000 100000", "a/b/c/d": "100000 100000"}, None),
+        ({}, None),
+    ],
+)
+def test_the_least_quota_on_the_way_up_counts(tmp_path, limits, processors):
+    """As under systemd, where the group of a service is not the root."""
+    for folder, text in limits.items():
+        (tmp_path / "cgroup" / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cgroup" / folder / "cpu.max").write_text(text + "\n")
+    (tmp_path / "own").write_text("12:cpu:/x\n0::/a/b/c\n")
+    assert _threads.quota(str(tmp_path / "cgroup"), str(tmp_path / "own")) == processors
+    assert _threads.quota(str(tmp_path / "cgroup"), str(tmp_path / "none")) == (4 if "" in limits and
+                                                                                limits[""][0] == "4" else None)
 
 
 def test_threads_available(monkeypatch):
