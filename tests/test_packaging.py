@@ -128,6 +128,14 @@ def test_wide_registers_only_where_the_processor_was_asked(built):
     assert {"baseline_32", "baseline_64", "core"} <= set(seen)
 
 
+@pytest.mark.slow
+def test_the_extension_says_that_it_needs_no_gil(built):
+    """To a free-threaded interpreter, which would take the GIL otherwise."""
+    text = (built / "build" / "cython" / "fastloss" / "_core.c").read_text()
+    defined = re.findall(r"#define __Pyx_FREETHREADING_COMPATIBLE (\w+)", text)
+    assert defined[-1] == "Py_MOD_GIL_NOT_USED"  # those before it stand for a macro that nobody sets
+
+
 WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Werror -fsyntax-only".split()
 
 

@@ -484,8 +484,19 @@ if pid == 0:
 assert os.waitpid(pid, 0)[1] == 0 and state() == before
 fl.mse(x, x)
 assert state() == before
+
+sys.path.insert(0, sys.argv[2])
+import catalogue, hypothesis, pytest
+before = state()
+for subject in catalogue.FIRST:
+    for function in catalogue.functions(subject):
+        catalogue.call(function, catalogue.arguments(function, (600,), 130, "f4"))
+        assert state() == before, function
+fl.Accumulator(["cross_entropy", "accuracy"]).update(x, y).result()
+fl.evaluate(x, y, "cross_entropy", batch_size=999)
+assert state() == before
 """
-    run("-c", code, runtime())
+    run("-c", code, runtime(), str(HERE))
 
 
 IMPORTED = {
