@@ -398,6 +398,19 @@ def test_a_square_that_overflows_behind_a_weight_of_zero():
     check_same("mean_squared_error", (p, np.zeros((3, 2), "f4")), options)
 
 
+def test_weights_that_are_bool_are_counted():
+    y, weight = np.array([0, 1, 2, 2]), np.array([True, True, True, False])
+    for kind in (bool, "f8"):  # scikit-learn's own counts of bool are bool: docs/sklearn.md
+        options = {"sample_weight": weight.astype(kind), "normalize": False}
+        assert ours.accuracy_score(y, y, **options) == 3.0
+        assert ours.top_k_accuracy_score(y, np.eye(3)[y], k=1, **options) == 3.0
+        assert ours.zero_one_loss(y, [0, 1, 1, 1], **options) == 1.0
+    options = {"sample_weight": weight}
+    for name in ("accuracy_score", "zero_one_loss"):
+        check_same(name, (y, [0, 1, 1, 1]), options)
+    check_same("log_loss", (y, probabilities(4, 3)), {**options, "normalize": False})
+
+
 @pytest.mark.parametrize("mixed", [["a", np.nan], ["a", 1], ("a", 1.5), ["a", True], [1, "a"]], ids=str)
 def test_labels_of_two_kinds_in_a_list(mixed):
     assert not check_same("log_loss", (mixed, [0.2, 0.3]), {})
