@@ -31,11 +31,14 @@ __all__ = ["lightgbm_metric", "lightgbm_objective", "xgboost_metric", "xgboost_o
 # XGBoost's own floor, in its logistic and softmax objectives.
 MIN_HESSIAN = 1e-16
 
+_TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 _BLOCK = 1 << 18  # elements whose exact Hessians are held at once: 2 MB
 
 _HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "top_k_accuracy"})
 _PIECEWISE_LINEAR = frozenset({"mae", "quantile", "epsilon_insensitive", "mape", "hinge", "perceptron",
                                "multiclass_hinge", "categorical_hinge"})
+_OF_LOGITS = {"binary_cross_entropy": "binary_cross_entropy_with_logits", "log_loss": "cross_entropy",
+              "nll": "cross_entropy", "brier_from_probabilities": "brier", "kl_div": "kl_div_with_logits"}
 _RESERVED = frozenset({"reduction", "sample_weight", "normalizer", "axis", "out", "hess_out"})
 
 
@@ -54,7 +57,8 @@ def xgboost_objective(loss: Loss | str, *, hessian: str | float = "exact", min_h
         "lightgbm", K / (K - 1) times the diagonal, for cross_entropy of K classes;
         or a number > 0 that stands for it everywhere: plain gradient boosting, for any loss
     min_hessian : > 0, what a Hessian is raised to, times the weight of its row. Hessians may be negative
-        (focal), zero (huber beyond delta) or too small for float32
+        (focal), zero (huber beyond delta) or too small for float32. A weight is sample_weight times
+        class_weight, and 0 where the label is ignore_index; a number for `hessian` is multiplied by it too
     n_threads : as for every loss
     **parameters : the loss's own
 
@@ -67,8 +71,9 @@ def xgboost_objective(loss: Loss | str, *, hessian: str | float = "exact", min_h
     Raises
     ------
     ValueError
-        A loss of vectors; a Hessian that the loss does not have; min_hessian not > 0; a parameter outside its
-        domain. When called: a label that is not an integer of a class; scores without a class axis.
+        A loss of vectors or of probabilities; a Hessian that the loss does not have; a number that is not > 0
+        and normal in float32; a parameter outside its domain. When called: no labels; a label that is not an
+        integer of a class; scores without a class axis; labels of another shape, but (n,) and (n, 1) are one.
     TypeError
         A parameter that the loss does not have.
 
@@ -164,7 +169,11 @@ class _Adapter:
         if dataset is None:
             labels, scores = np.asarray(first), np.asarray(second)
         else:
-            labels, scores = np.asarray(dataset.get_label()), np.asarray(first)
+            given, scores = dataset.get_label(), np.asarray(first)
+            labels = np.empty(0) if given is None else np.asarray(given)
+            if labels.size == 0 and scores.size:
+                raise ValueError(f"the dataset has no labels, and {self.function.__name__} needs them: set "
+                                 "label=")
             weight = dataset.get_weight()
         weights = None if weight is None else np.asarray(weight)
         if weights is not None and weights.size == 0:
@@ -173,7 +182,8 @@ class _Adapter:
 
     def _target(self, labels: np.ndarray, scores: np.ndarray, dataset: Any) -> np.ndarray:
         if not self._rowwise:
-            return labels.reshape(scores.shape) if labels.size == scores.size else labels
+            same = {labels.shape, scores.shape} == {(scores.size,), (scores.size, 1)}
+            return labels.reshape(scores.shape) if same else labels
         if scores.ndim != 2:
             raise ValueError(f"{self.function.__name__} needs a score for each class, the scores have shape "
                              f"{scores.shape}: set num_class of {self.library}, or take a binary loss")
@@ -216,22 +226,27 @@ class Objective(_Adapter):
 
     def __init__(self, library: str, loss: Loss | str, hessian: str | float, min_hessian: float,
                  parameters: dict[str, Any]) -> None:
-        found = _of_one_score(_look_up("loss", loss, losses))
+        found = _of_raw_scores(_of_one_score(_look_up("loss", loss, losses)))
         super().__init__(library, found, parameters)
         self.__name__ = found.__name__
         self.hessian = _check_hessian(hessian, found, parameters)
-        self.min_hessian = _check.positive("min_hessian", min_hessian)
-        if self.min_hessian < np.finfo(np.float32).tiny:
-            raise ValueError(f"min_hessian = {min_hessian} must be a normal number in float32")
+        self.min_hessian = _check_float32("min_hessian", min_hessian)
+        own = {name: p.default for name, p in inspect.signature(found).parameters.items()}
+        self._options = {name: parameters.get(name, own.get(name))
+                         for name in ("ignore_index", "class_weight", "label_smoothing")}
 
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
         scores, target, weight = self._operands(first, second, sample_weight)
+        if self.hessian == "lightgbm" and scores.shape[-1] < 2:
+            raise ValueError(f"hessian = 'lightgbm' divides by K - 1: the scores have shape {scores.shape}, "
+                             "and must have K >= 2 columns")
         # In the order of the scores, which is the order that each library wants.
         grad, hess = np.empty_like(scores, np.float32), np.empty_like(scores, np.float32)
         how: Any = dict(reduction="sum", sample_weight=weight, out=grad, **self.parameters)
         if not isinstance(self.hessian, str) or not isinstance(self.function, LossWithHessian):
             self.function.grad(scores, target, **how)
-            hess[...] = _by_row(1.0 if isinstance(self.hessian, str) else self.hessian, weight, hess.ndim)
+            constant = 1.0 if isinstance(self.hessian, str) else self.hessian
+            hess[...] = _by_row(constant, self._mass(target, weight), hess.ndim)
             return grad, hess
         if self.hessian == "lightgbm":
             self._in_blocks(scores, target, weight, grad, hess)
@@ -239,8 +254,32 @@ class Objective(_Adapter):
             self.function.grad_and_hess(scores, target, hess_out=hess, **how)
         if self.hessian == "upper":
             hess *= np.float32(2)
-        np.maximum(hess, _by_row(self.min_hessian, weight, hess.ndim), out=hess)
+        np.maximum(hess, _by_row(self.min_hessian, self._mass(target, weight), hess.ndim), out=hess)
         return grad, hess
+
+    def _mass(self, target: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
+        """What the derivatives of each row are multiplied by: its weights, and 0 if it is ignored."""
+        if not self._rowwise:
+            return weight
+        share = self._shares()
+        if target.ndim > 1:  # soft targets, of which none is ignored
+            row = None if share is None else target @ share
+        else:
+            kept = target != self._options["ignore_index"]
+            row = None if kept.all() else kept
+            if share is not None:
+                row = share[np.where(kept, target, 0).astype(np.intp)] * kept
+        if row is None or weight is None:
+            return weight if row is None else row
+        return row * weight.astype(np.float64)
+
+    def _shares(self) -> np.ndarray | None:
+        """class_weight, and what label smoothing makes of it."""
+        if self._options["class_weight"] is None:
+            return None
+        share = np.asarray(self._options["class_weight"], np.float64)
+        smoothing = self._options["label_smoothing"] or 0.0
+        return (1 - smoothing) * share + smoothing * share.mean()
 
     def _in_blocks(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None,
                    grad: np.ndarray, hess: np.ndarray) -> None:
@@ -285,6 +324,9 @@ class Evaluation(_Adapter):
         if np.ndim(parameters.get("k", 1)):
             raise ValueError(f"k = {parameters['k']!r} must be an integer: a boosting library takes one "
                              "number a metric")
+        if isinstance(found, Metric):  # a metric checks its parameters when it runs
+            one = np.int32(parameters.get("ignore_index") != 1)  # a label that counts
+            found(np.zeros((1, 2) if self._rowwise else 1), [one], **parameters)
         self.__name__ = found.__name__ if name is None else name
         self.higher_is_better = found.__name__ in _HIGHER_IS_BETTER
 
@@ -302,11 +344,17 @@ class Evaluation(_Adapter):
 
 
 def _by_row(value: float, weight: np.ndarray | None, ndim: int) -> Any:
-    """The value times the weight of each row, to be broadcast over its scores."""
+    """The value times the weight of each row, to be broadcast over its scores.
+
+    Where the weight is not 0 the product is not either: a leaf would divide a gradient by 0.
+    """
     if weight is None:
         return np.float32(value)
-    w = np.asarray(weight, np.float32) * np.float32(value)
-    return w.reshape(w.shape + (1,) * (ndim - w.ndim))
+    product = np.array(weight, np.float64)
+    product *= value
+    np.maximum(product, _TINY, out=product, where=weight > 0)
+    np.minimum(product, _HUGE, out=product)
+    return product.astype(np.float32).reshape(product.shape + (1,) * (ndim - product.ndim))
 
 
 def _look_up(argument: str, given: Any, known: Any) -> Any:
@@ -325,9 +373,24 @@ def _of_one_score(loss: Loss) -> Loss:
     return loss
 
 
+def _of_raw_scores(loss: Loss) -> Loss:
+    """Trees add up to any number: a loss of probabilities would clip most of them, without a gradient."""
+    if loss.__name__ in _OF_LOGITS:
+        raise ValueError(f"loss = {loss.__name__!r} is of probabilities or their logarithms, and trees give "
+                         f"raw scores: take {_OF_LOGITS[loss.__name__]!r}")
+    return loss
+
+
+def _check_float32(name: str, value: Any) -> float:
+    number = _check.positive(name, value)
+    if not _TINY <= number <= _HUGE:
+        raise ValueError(f"{name} = {value!r} must be a normal number in float32")
+    return number
+
+
 def _check_hessian(hessian: Any, loss: Loss, parameters: dict[str, Any]) -> str | float:
     if not isinstance(hessian, str):
-        return _check.positive("hessian", hessian)
+        return _check_float32("hessian", hessian)
     if hessian not in ("exact", "upper", "lightgbm"):
         raise ValueError(f'hessian = {hessian!r} must be "exact", "upper", "lightgbm" or a number > 0')
     name = loss.__name__

@@ -488,6 +488,9 @@ def _labels(value: Any) -> np.ndarray:
         return array.view(np.int8)
     if array.dtype.kind not in "iuU" or array.dtype == np.uint64:
         raise _Elsewhere
+    if array.dtype.kind == "U" and isinstance(value, (list, tuple)) \
+            and not all(isinstance(label, str) for label in value):
+        raise _Elsewhere  # NumPy wrote the numbers among them as strings
     return array
 
 
@@ -692,9 +695,12 @@ def _of_each_output(loss: Loss, pred: np.ndarray, true: np.ndarray, weight: np.n
     begin = 0
     for block in _blocks(pred):
         rows = slice(begin, begin + len(block))
-        values = loss(block, true[rows], reduction="none", **parameters,
-                      sample_weight=None if weight is None else weight[rows])
-        total += values.sum(axis=0, dtype=np.float64)
+        values = loss(block, true[rows], reduction="none", **parameters)
+        if weight is None:
+            total += values.sum(axis=0, dtype=np.float64)
+        else:  # weighted in float64: a float32 loss times a small weight may round to 0
+            with np.errstate(invalid="ignore", over="ignore"):  # 0 * inf is scikit-learn's to judge
+                total += weight[rows].astype(np.float64, copy=False) @ values
         begin += len(block)
     return total / (len(pred) if weight is None else weight.sum(dtype=np.float64))
 

@@ -152,12 +152,102 @@ def test_the_floor_of_negative_hessians(rng):
     assert (hess[::2] == 0).all() and hess[1::2].min() == np.float32(0.1)
 
 
+CLASS_WEIGHT = np.array([1.0, 2.0, 0.5, 3.0, 0.0])
+
+
+@each_library
+@weighted
+@pytest.mark.parametrize("name, own", [("cross_entropy", {"hessian": 1.0}), ("brier", {"hessian": 0.25}),
+                                       ("multiclass_hinge", {}), ("categorical_hinge", {}),
+                                       ("cross_entropy", {"hessian": 1.0, "ignore_index": 2}),
+                                       ("cross_entropy", {"hessian": 1.0, "class_weight": CLASS_WEIGHT}),
+                                       ("multi_margin", {"hessian": 1.0, "class_weight": CLASS_WEIGHT})])
+def test_a_constant_hessian_has_the_weight_of_its_row(library, weighted, name, own, rng):
+    scores, y = multi(library, rng)
+    ignored = own.get("ignore_index", -100)
+    y[::7] = ignored
+    weight = rng.uniform(0.1, 2, 60) if weighted else np.ones(60)
+    grad, hess = OBJECTIVES[library](name, **own)(scores, Dataset(y, weight if weighted else None))
+    mass = weight * (y != ignored)
+    if "class_weight" in own:
+        mass *= CLASS_WEIGHT[np.where(y == ignored, 0, y)]
+    want = np.broadcast_to((own.get("hessian", 1.0) * mass)[:, None], hess.shape)
+    np.testing.assert_allclose(hess, want, rtol=1e-6)
+    assert (hess[::7] == 0).all() and not grad[::7].any() and (hess[(grad != 0).any(axis=1)] > 0).all()
+
+
+def test_class_weights_of_smoothed_and_soft_targets(rng):
+    scores, y = multi("xgboost", rng)
+    objective = xgboost_objective("cross_entropy", hessian=1.0, class_weight=CLASS_WEIGHT,
+                                  label_smoothing=0.1)
+    q = 0.9 * np.eye(5)[y] + 0.1 / 5
+    for target in (y, np.eye(5)[y]):
+        np.testing.assert_allclose(objective(target, scores)[1][:, 0], q @ CLASS_WEIGHT, rtol=1e-6)
+
+
+@pytest.mark.parametrize("hessian", ["exact", "upper", "lightgbm"])
+def test_the_floor_has_the_weight_of_its_row(hessian):
+    scores, y = np.zeros((4, 3)), np.array([0, -100, 1, 2])
+    scores[:, 0] = -200  # a Hessian of 0 there
+    objective = lightgbm_objective("cross_entropy", hessian=hessian, min_hessian=0.5,
+                                   class_weight=[1.0, 0.5, 0.0])
+    np.testing.assert_array_equal(objective(y, scores, [1.0, 1.0, 3.0, 1.0])[1][:, 0], [0.5, 0, 0.75, 0])
+
+
+@each_library
+def test_a_row_that_counts_has_a_hessian(library):
+    tiny = np.finfo("f4").tiny
+    weight = np.array([1e-30, 1.0, 0.0])
+    scores = scores_as(library, [5.0, 5.0, 5.0])
+    for objective in (OBJECTIVES[library]("huber"), OBJECTIVES[library]("mae", hessian=1e-10)):
+        grad, hess = objective(np.zeros(3), scores, weight)
+        assert grad[0] > 0 and hess[0] == tiny
+        assert hess[1] == np.float32(objective.min_hessian if objective.hessian == "exact" else 1e-10)
+        assert hess[2] == 0
+    hess = OBJECTIVES[library]("half_squared", hessian=1e38)(np.zeros(3), scores, weight * 1e4)[1]
+    assert hess[1] == np.finfo("f4").max
+
+
 def test_soft_targets_of_models_of_several_outputs(rng):
     scores, soft = rng.normal(size=(30, 4)).astype("f4"), rng.dirichlet(np.ones(4), 30)
     grad, _ = xgboost_objective("cross_entropy")(scores, Dataset(soft))
     np.testing.assert_allclose(grad, fl.softmax(scores) - soft, rtol=1e-4, atol=1e-6)
     grad, _ = xgboost_objective("half_squared")(scores, Dataset(soft))
     np.testing.assert_allclose(grad, scores - soft, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shapes", [((3, 2), (2, 3)), ((6,), (2, 3)), ((2, 3), (6,)), ((1, 6), (6, 1)),
+                                    ((6,), (1, 6)), ((6,), (6, 1, 1))], ids=str)
+def test_only_a_column_is_as_good_as_a_vector(shapes):
+    label, score = np.arange(6.0).reshape(shapes[0]), np.zeros(shapes[1], "f4")
+    for given in (Dataset(label), label):
+        first, second = (score, given) if isinstance(given, Dataset) else (given, score)
+        for adapter in (xgboost_objective("mse"), xgboost_metric("mse")):
+            with pytest.raises(ValueError, match="target has shape"):
+                adapter(first, second)
+
+
+def test_a_column_is_as_good_as_a_vector():
+    for label, score in (((6,), (6, 1)), ((6, 1), (6,)), ((6,), (6,)), ((2, 3), (2, 3))):
+        grad = xgboost_objective("half_squared")(np.arange(6.0).reshape(label), np.zeros(score, "f4"))[0]
+        assert grad.shape == score
+        np.testing.assert_array_equal(grad.ravel(), -np.arange(6.0))
+
+
+@each_library
+def test_a_dataset_without_labels(library):
+    none = Dataset([])
+    for adapter, score in ((OBJECTIVES[library]("mse"), np.zeros(3)), (METRICS[library]("mse"), np.zeros(3)),
+                           (OBJECTIVES[library]("cross_entropy"), np.zeros((3, 2)))):
+        for none.get_label in (lambda: np.empty(0, "f4"), lambda: None):
+            with pytest.raises(ValueError, match="the dataset has no labels"):
+                adapter(scores_as(library, score), none)
+
+
+def test_xgboosts_data_without_labels():
+    xgboost = pytest.importorskip("xgboost", reason="XGBoost is optional")
+    with pytest.raises(ValueError, match="the dataset has no labels, and mse needs them: set label="):
+        xgboost.train({}, xgboost.DMatrix(np.zeros((3, 2))), 1, obj=xgboost_objective("mse"))
 
 
 # --- labels, memory, objects ------------------------------------------------------------------------------
@@ -264,6 +354,14 @@ def test_metrics(library, weighted, rng):
     (("brier",), {}, ValueError, "brier has no Hessian here: hessian=1.0"),
     (("mse",), {"min_hessian": 0}, ValueError, "min_hessian"),
     (("mse",), {"min_hessian": 1e-40}, ValueError, "normal number in float32"),
+    (("mse",), {"min_hessian": 1e60}, ValueError, "min_hessian = 1e[+]60 must be a normal number in float32"),
+    (("mse",), {"hessian": 1e60}, ValueError, "hessian = 1e[+]60 must be a normal number in float32"),
+    (("mse",), {"hessian": 1e-60}, ValueError, "hessian = 1e-60 must be a normal number in float32"),
+    (("log_loss",), {}, ValueError, "is of probabilities .* take 'cross_entropy'"),
+    ((fl.nll,), {"hessian": 1.0}, ValueError, "take 'cross_entropy'"),
+    (("binary_cross_entropy",), {}, ValueError, "take 'binary_cross_entropy_with_logits'"),
+    (("brier_from_probabilities",), {"hessian": 1.0}, ValueError, "take 'brier'"),
+    (("kl_div",), {"hessian": 1.0}, ValueError, "take 'kl_div_with_logits'"),
     (("mse",), {"delta": 1}, TypeError, "delta"),
     (("huber",), {"delta": -1}, ValueError, "delta"),
     (("mse",), {"reduction": "mean"}, TypeError, "reduction is not for the caller"),
@@ -282,10 +380,32 @@ def test_objectives_that_cannot_be(library, args, options, error, message):
     ("cosine_embedding", {}, ValueError, "compares vectors"),
     ("top_k_accuracy", {"k": [1, 2]}, ValueError, "must be an integer"),
     ("accuracy", {"k": 2}, TypeError, "k"),
+    ("top_k_accuracy", {"k": -3}, ValueError, "k = -3 must be >= 1"),
+    ("top_k_accuracy", {"ties": "both"}, ValueError, "ties = 'both' is unknown"),
+    ("binary_accuracy", {"threshold": np.nan}, ValueError, "threshold = nan must be finite"),
+    ("binary_accuracy", {"labels": "10"}, ValueError, "labels = '10' is unknown"),
+    ("accuracy", {"ignore_index": 0.5}, TypeError, "ignore_index = 0.5 must be an integer"),
+    ("huber", {"delta": -1}, ValueError, "delta"),
 ], ids=lambda v: str(v)[:30])
 def test_metrics_that_cannot_be(library, name, options, error, message):
     with pytest.raises(error, match=message):
         METRICS[library](name, **options)
+
+
+@each_library
+def test_metrics_that_can_be(library, recwarn):
+    for name, own in (("top_k_accuracy", {"k": 50}), ("accuracy", {"ignore_index": 1}),
+                      ("perplexity", {"ignore_index": 1}), ("perplexity", {"ignore_index": None}),
+                      ("binary_accuracy", {"labels": "pm1"}), ("log_loss", {}), ("nll", {}),
+                      ("binary_cross_entropy", {}), ("brier_from_probabilities", {}), ("kl_div", {})):
+        METRICS[library](name, **own)
+    OBJECTIVES[library]("poisson", log_input=False)  # of a rate, not of probabilities
+    assert len(recwarn) == 0
+
+
+def test_one_class_has_no_hessian_of_lightgbm():
+    with pytest.raises(ValueError, match=r"divides by K - 1: the scores have shape \(4, 1\)"):
+        lightgbm_objective("cross_entropy", hessian="lightgbm")(np.zeros(4), np.zeros((4, 1)))
 
 
 @each_library

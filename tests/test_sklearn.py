@@ -377,6 +377,53 @@ def test_many_rows_of_several_outputs(name):
             assert check_same(name, (y, p), {"multioutput": multioutput, "sample_weight": weight})
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@each_regression
+def test_small_weights_of_several_outputs(name, dtype):
+    p = np.random.default_rng(0).random((50, 2)).astype(dtype)
+    q = p + np.float32(1e-5)
+    for weight in (np.full(50, np.exp(-85)), np.geomspace(1e-300, 1e-290, 50), np.arange(50) % 3):
+        for multioutput in ("raw_values", "uniform_average", [0.3, 0.7]):
+            assert check_same(name, (p, q), {"multioutput": multioutput, "sample_weight": weight})
+            want = getattr(metrics, name)(p, q, multioutput=multioutput, sample_weight=weight)
+            got = getattr(ours, name)(p, q, multioutput=multioutput, sample_weight=weight)
+            # No absolute tolerance: all are small. scikit-learn subtracts logarithms in float32.
+            np.testing.assert_allclose(got, want, rtol=1e-3 if "log" in name else 2e-5)
+
+
+def test_a_square_that_overflows_behind_a_weight_of_zero():
+    p = np.ones((3, 2), "f4")
+    p[0] = 1e30
+    options = {"multioutput": "raw_values", "sample_weight": [0.0, 1.0, 1.0]}
+    check_same("mean_squared_error", (p, np.zeros((3, 2), "f4")), options)
+
+
+def test_weights_that_are_bool_are_counted():
+    y, weight = np.array([0, 1, 2, 2]), np.array([True, True, True, False])
+    for kind in (bool, "f8"):  # scikit-learn's own counts of bool are bool: docs/sklearn.md
+        options = {"sample_weight": weight.astype(kind), "normalize": False}
+        assert ours.accuracy_score(y, y, **options) == 3.0
+        assert ours.top_k_accuracy_score(y, np.eye(3)[y], k=1, **options) == 3.0
+        assert ours.zero_one_loss(y, [0, 1, 1, 1], **options) == 1.0
+    options = {"sample_weight": weight}
+    for name in ("accuracy_score", "zero_one_loss"):
+        check_same(name, (y, [0, 1, 1, 1]), options)
+    check_same("log_loss", (y, probabilities(4, 3)), {**options, "normalize": False})
+
+
+@pytest.mark.parametrize("mixed", [["a", np.nan], ["a", 1], ("a", 1.5), ["a", True], [1, "a"]], ids=str)
+def test_labels_of_two_kinds_in_a_list(mixed):
+    assert not check_same("log_loss", (mixed, [0.2, 0.3]), {})
+    assert not check_same("log_loss", (mixed, probabilities(2, 2)), {})
+    # Of these scikit-learn takes some.
+    check_same("hinge_loss", (mixed, [0.2, 0.3]), {})
+    check_same("brier_score_loss", (mixed, [0.2, 0.3]), {"pos_label": "a"})
+    check_same("brier_score_loss", (mixed, probabilities(2, 2)), {})
+    check_same("top_k_accuracy_score", ([*mixed, "b"], probabilities(3, 3)), {})
+    check_same("accuracy_score", (mixed, ["a", "b"]), {})
+    check_same("log_loss", (["a", "b"], [0.2, 0.3]), {"labels": mixed})
+
+
 def test_labels_of_narrow_integers():
     y = np.array([-128, 127, 0, 127], "i1")
     check_same("log_loss", (y, probabilities(4, 3)), {})
