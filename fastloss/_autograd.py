@@ -214,15 +214,16 @@ class _Call(NamedTuple):
 
     def ignored(self) -> Any:
         """Which rows or elements have the label that is ignored; None where none has."""
-        default = self.loss.__signature__.parameters.get("ignore_index")
-        index = self.parameters.get("ignore_index", default and default.default)
-        if index is None:
+        if "ignore_index" in self.parameters:
+            index = self.parameters["ignore_index"]
+        else:
+            default = self.loss.__signature__.parameters.get("ignore_index")
+            index = None if default is None else default.default
+        labels = self.arrays[1]
+        scored = self.arrays[0].ndim - (self.axis is not None)
+        if index is None or labels.ndim != scored or labels.dtype.kind not in "iu":
             return None
-        x, labels = self.arrays[:2]
-        rows = x.shape if self.axis is None else tuple(np.delete(x.shape, self.axis))
-        if labels.shape != rows or labels.dtype.kind not in "iu":
-            return None
-        found = labels == index
+        found = np.asarray(labels == index)
         if not found.any():
             return None
         return torch.from_numpy(found if self.axis is None else np.expand_dims(found, self.axis))
