@@ -76,6 +76,12 @@ class Accumulator:
         for name in arrays:
             if name not in known:
                 raise TypeError(f"update takes no {name}: parameters are given when the accumulator is made")
+        for spec in self._specs.values():
+            if spec.needs_target and target is None:
+                raise TypeError(f"{spec.thing.__name__} needs a target")
+            if missing := sorted(spec.arrays - arrays.keys()):
+                raise TypeError(f"{spec.thing.__name__} needs {' and '.join(missing)}, as "
+                                f"update(pred, target, {missing[0]}=...)")
         batch = _tallies.Batch(pred, target, sample_weight, arrays, self._n_threads)
         found = [(each.serves, each(batch)) for each in self._passes]
         for serves, tallies in found:

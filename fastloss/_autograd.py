@@ -28,7 +28,12 @@ _MANY = 1 << 18  # elements from which the number of threads is worth passing on
 # Private, and there since torch 2.4. Without it each backward pass gets a copy, which is right but slower.
 _keeps_graph = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
 _creation_of = getattr(torch._C._autograd, "_get_creation_meta", None)
+_is_batched = getattr(torch._C._functorch, "is_legacy_batchedtensor", lambda value: False)
 _transforms = getattr(torch._C, "_are_functorch_transforms_active", lambda: False)
+
+
+def _is_transformed(value: Any) -> bool:
+    return bool(_transforms() and torch._C._functorch.is_functorch_wrapped_tensor(value))
 
 
 class Argument(NamedTuple):
@@ -53,7 +58,7 @@ def tensor(name: str, value: Any) -> Any:
         raise TypeError(f"{name} is a {kind} tensor: it must be dense, {name}.to_dense() makes one")
     if value.device.type != "cpu":
         raise TypeError(f"{name} is on {value.device}: fastloss computes on the CPU, pass {name}.cpu()")
-    if _transforms() and torch._C._functorch.is_functorch_wrapped_tensor(value):
+    if _is_transformed(value):
         raise TypeError(f"{name} is inside torch.func (vmap, grad, jvp): these losses are opaque to it, call "
                         "them outside, or use torch.nn.functional there")
     if forward_ad._current_level >= 0 and forward_ad.unpack_dual(value).tangent is not None:
@@ -86,6 +91,10 @@ def _overwritable(input: Any) -> None:
         raise ValueError("inplace=True: input is " + ("" if base is input else "a view of ")
                          + "a leaf that requires grad, and would be overwritten by its gradient: it must be "
                          "the result of an operation")
+    if input.is_neg():  # an array of it is a copy, and the gradient would lie there
+        raise ValueError("inplace=True: input is a lazily negated view (the imag of a conj), whose memory "
+                         "holds its values with the other sign: pass input.resolve_neg(), or leave out "
+                         "inplace=True")
     if input.retains_grad:
         raise ValueError("inplace=True: input retains its grad, but its memory is where that gradient goes: "
                          "leave out retain_grad() or inplace=True")
@@ -166,6 +175,7 @@ def fused(loss: Any, arguments: tuple[Argument, ...], *, inplace: bool = False, 
         return _as_tensor(loss(*arrays, **parameters), _value_dtype(input.dtype))
     if inplace and input.requires_grad:
         _overwritable(input)
+        assert not input.numel() or arrays[0].ctypes.data == input.data_ptr(), "the array is a copy"
     call = _Call(loss, tuple(arrays), parameters, tuple(str(a.by) for a in tracked), axis,
                  inplace and input.requires_grad, _value_dtype(input.dtype))
     return _Fused.apply(call, *(a.tensor for a in tracked))
@@ -202,6 +212,22 @@ class _Call(NamedTuple):
     over_first: bool
     value_dtype: Any
 
+    def ignored(self) -> Any:
+        """Which rows or elements have the label that is ignored; None where none has."""
+        if "ignore_index" in self.parameters:
+            index = self.parameters["ignore_index"]
+        else:
+            default = self.loss.__signature__.parameters.get("ignore_index")
+            index = None if default is None else default.default
+        labels = self.arrays[1]
+        scored = self.arrays[0].ndim - (self.axis is not None)
+        if index is None or labels.ndim != scored or labels.dtype.kind not in "iu":
+            return None
+        found = np.asarray(labels == index)
+        if not found.any():
+            return None
+        return torch.from_numpy(found if self.axis is None else np.expand_dims(found, self.axis))
+
     def value_and_grads(self) -> tuple[Any, list[Any]]:
         """The value and the gradients by the first argument and, where it is wanted, the second."""
         x = self.arrays[0]
@@ -219,7 +245,15 @@ class _Call(NamedTuple):
 class _Fused(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(ctx: Any, call: _Call, *tensors: Any) -> Any:
-        value, arrays = call.value_and_grads()
+        try:
+            value, arrays = call.value_and_grads()
+        except (ValueError, TypeError):  # these come before anything is written
+            raise
+        except BaseException:  # a RuntimeWarning that is made an error, an interrupt
+            if call.over_first:
+                with torch.enable_grad():
+                    _Overwritten.apply(tensors[0])
+            raise
         grads = [_wrapped(each) for each in arrays]
         if call.over_first:
             with torch.enable_grad():
@@ -228,16 +262,21 @@ class _Fused(torch.autograd.Function):  # type: ignore[misc]
         # Saved, not kept on ctx: torch lets go of them when the graph is, so that the next function may own
         # them, and finds out if somebody writes to them.
         ctx.save_for_backward(*grads)
-        ctx.by, ctx.axis = call.by, call.axis
+        ctx.by, ctx.axis, ctx.ignored = call.by, call.axis, call.ignored()
         return _as_tensor(value, call.value_dtype)
 
     @staticmethod
     def backward(ctx: Any, incoming: Any) -> Any:
+        if _is_transformed(incoming) or _is_batched(incoming):
+            raise RuntimeError("is_grads_batched=True or vectorize=True: fastloss.torch takes one incoming "
+                               "gradient at a time; leave it out, or use torch.nn.functional for this loss")
         if torch.is_grad_enabled():
             raise RuntimeError("create_graph=True: fastloss.torch has no double backward, its gradients "
                                "cannot be differentiated; use torch.nn.functional for this loss")
         kept = _keeps_graph()
         grads = [_times(grad, incoming, ctx.axis, kept) for grad in ctx.saved_tensors]
+        if ctx.ignored is not None and not incoming.isfinite().all():  # 0 times nan is nan: as torch, 0
+            grads = [grad.masked_fill_(ctx.ignored, 0) for grad in grads]
         return None, *(_chosen(grads, how, FIRST in ctx.by) for how in ctx.by)
 
 

@@ -51,31 +51,51 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command; its exit status, 2 after an error, of which one line says what it is."""
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        try:
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
             found = _found(options)
-        except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
-            said = " ".join(str(error).split()) or type(error).__name__
-            print(f"fastloss evaluate: {said}", file=sys.stderr)
-            return 2
-        except KeyboardInterrupt:
-            print("fastloss evaluate: interrupted", file=sys.stderr)
-            return 130  # as a shell says of SIGINT
-    for warning in warned:
-        print(f"fastloss evaluate: warning: {warning.message}", file=sys.stderr)
-    if options.json:
-        print(json.dumps(found))
-    else:
-        width = max(map(len, found["results"]))
-        for name, value in found["results"].items():
-            print(f"{name:{width}}  {value}")
+        for warning in warned:
+            print(f"fastloss evaluate: warning: {warning.message}", file=sys.stderr)
+        _print(_text(found, options.json))
+    except BrokenPipeError:  # nobody reads any more
+        return 141  # as a shell says of SIGPIPE
+    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        print(f"fastloss evaluate: {said}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("fastloss evaluate: interrupted", file=sys.stderr)
+        return 130  # as a shell says of SIGINT
     return 0
+
+
+def _text(found: dict[str, Any], as_json: bool) -> str:
+    if as_json:
+        return json.dumps(found, allow_nan=False)
+    width = max(map(len, found["results"]))
+    return "\n".join(f"{name:{width}}  {value}" for name, value in found["results"].items())
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except OSError:
+        # What is left in the buffer would be tried again when the process ends, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def _found(options: argparse.Namespace) -> dict[str, Any]:
     threads = _beside_the_reader() if options.threads is None else options.threads
     total = Accumulator(_asked(options), n_threads=threads)
+    for spec in total._specs.values():
+        if spec.needs_target and options.labels is None:
+            raise ValueError(f"{spec.thing.__name__} needs LABELS, the file of the targets")
+        if spec.arrays:
+            names = " and ".join(sorted(spec.arrays))
+            raise ValueError(f"{spec.thing.__name__} needs {names} for each row, which no file here brings: "
+                             "fastloss.evaluate takes it")
     if options.batch_size is not None and options.batch_size < 1:
         raise ValueError(f"--batch-size {options.batch_size} must be >= 1")
     given = {"pred": options.logits, "target": options.labels, "sample_weight": options.weights}
@@ -93,7 +113,7 @@ def _found(options: argparse.Namespace) -> dict[str, Any]:
     bytes_ = sum(math.prod(each.shape) * each.dtype.itemsize for each in sources.values())
     return {
         "results": {name: _plain(value) for name, value in total.result().items()},
-        "rows": sources["pred"].shape[0], "count": total.count, "weight": total.weight,
+        "rows": sources["pred"].shape[0], "count": total.count, "weight": _plain(total.weight),
         "bytes": bytes_, "seconds": seconds,
     }
 
@@ -122,14 +142,18 @@ def _bar(rows: int) -> Iterator[_evaluate.Progress]:
         yield lambda done, rows: None
         return
     try:
-        with _evaluate.shown(True, rows) as show:
-            yield show
-    except ImportError:  # no tqdm
+        import tqdm  # noqa: F401
+    except ImportError:
         def percent(done: int, rows: int | None) -> None:
             print(f"\r{done / max(1, rows or 0):4.0%}", end="", file=sys.stderr, flush=True)
 
-        yield percent
-        print("\r", end="", file=sys.stderr)
+        try:
+            yield percent
+        finally:  # what is printed next, an error perhaps, begins a line
+            print("\r    \r", end="", file=sys.stderr, flush=True)
+    else:
+        with _evaluate.shown(True, rows) as show:
+            yield show
 
 
 def _asked(options: argparse.Namespace) -> list[str]:
@@ -146,6 +170,8 @@ def _asked(options: argparse.Namespace) -> list[str]:
 
 def _plain(value: Any) -> Any:
     """JSON has no NaN and no infinities: they are words."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, np.ndarray):
         return [_plain(each) for each in value.tolist()]
     return value if math.isfinite(value) else str(value)

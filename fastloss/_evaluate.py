@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -136,11 +136,16 @@ def add_batches(total: Accumulator, batches: Iterable[Any], show: Progress) -> N
     """Adds batches that somebody else has made."""
     rows = 0
     for i, batch in enumerate(batches):
+        if isinstance(batch, Mapping):
+            raise TypeError(f"batch {i} is a {type(batch).__name__}: it must be a tuple, (pred, target) or "
+                            "(pred, target, sample_weight)")
         arrays = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
         if not 1 <= len(arrays) <= 3:
             raise ValueError(f"batch {i} has {len(arrays)} parts: it must be (pred, target) or (pred, "
                              "target, sample_weight)")
         shape = np.shape(arrays[0])
+        if not shape:
+            raise ValueError(f"pred of batch {i} is a scalar: it must have rows")
         _class_axis(total, len(shape))
         try:
             total.update(*arrays)

@@ -6,10 +6,12 @@ Nothing is mapped into memory: the pages of a map count as the process's own.
 from __future__ import annotations
 
 import glob
+import lzma
 import math
 import os
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,13 +23,26 @@ import numpy as np
 from fastloss._optional import require
 from fastloss._shards import File, Shards
 
+# What the readers of .npy headers and of archives raise where a file is damaged, encrypted or of a kind that
+# they do not know.
+_READ_ERRORS = (OSError, EOFError, ValueError, TypeError, SyntaxError, RuntimeError, OverflowError,
+                struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+
 FORMATS = ".npy, .npz or .parquet"
 
 
 def open_files(name: str, pattern: str) -> Shards:
     """The files that a path or glob names, in natural order; "path:key" for an array or columns of a file."""
     paths, key = _matching(pattern)
-    return Shards(name, [_open(path, key) for path in paths])
+    opened: list[File] = []
+    try:
+        for path in paths:
+            opened.append(_open(path, key))
+        return Shards(name, opened)
+    except BaseException:
+        for file in opened:
+            file.close()
+        raise
 
 
 def _matching(pattern: str) -> tuple[list[str], str | None]:
@@ -45,6 +60,8 @@ def _natural(path: str) -> list[Any]:
 def _open(path: str, key: str | None) -> File:
     suffix = Path(path).suffix.lower()
     if suffix == ".npy":
+        if key is not None:
+            raise ValueError(f"{path}: a .npy holds one array, ':{key}' names none")
         return _whole(path)
     if suffix == ".npz":
         return _member(path, key)
@@ -56,9 +73,10 @@ def _open(path: str, key: str | None) -> File:
 class Npy:
     """The array of a .npy file, of which `stream` stands at the first byte."""
 
-    def __init__(self, path: str, stream: IO[bytes], size: int) -> None:
+    def __init__(self, path: str, stream: Any, size: int, in_archive: bool = False) -> None:
         self.path = path
-        self._stream: Any = stream
+        self._stream = stream
+        self._in_archive = in_archive
         self._at = 0
         try:
             start = stream.tell()
@@ -70,7 +88,7 @@ class Npy:
             there, promised = size - (stream.tell() - start), math.prod(self.shape) * self.dtype.itemsize
             if there < promised:
                 raise ValueError(f"it is cut short: its header promises {promised} bytes, {there} are there")
-        except (ValueError, EOFError) as error:
+        except _READ_ERRORS as error:
             self.close()
             raise ValueError(f"{path}: {error}") from None
 
@@ -80,15 +98,27 @@ class Npy:
         while left:
             try:
                 n = self._stream.readinto(left)
-            except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-                raise ValueError(f"{self.path}: row {self._at} or soon after it: {error}") from None
+            except _READ_ERRORS as error:
+                raise self._broken(error) from None
             if not n:
-                raise ValueError(f"{self.path}: row {self._at} or soon after it: the file ends")
+                raise self._broken("the file ends")
             left = left[n:]
         self._at += len(out)
+        if self._at == self.shape[0] and self._in_archive:
+            try:  # an archive's checksum is compared at its last byte
+                while self._stream.read(_REST):
+                    pass
+            except _READ_ERRORS as error:
+                raise ValueError(f"{self.path}: {error}") from None
+
+    def _broken(self, why: Any) -> ValueError:
+        return ValueError(f"{self.path}: row {self._at} or soon after it: {why}")
 
     def close(self) -> None:
         self._stream.close()
+
+
+_REST = 1 << 16
 
 
 def _whole(path: str) -> Npy:
@@ -100,7 +130,7 @@ def _member(path: str, key: str | None) -> Npy:
     """An array of a .npz file. What is not compressed is read from the file itself, past the zip reader."""
     try:
         archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    except _READ_ERRORS as error:
         raise ValueError(f"{path}: {error}") from None
     names = [name.removesuffix(".npy") for name in archive.namelist()]
     if key is None and len(names) != 1:
@@ -109,14 +139,48 @@ def _member(path: str, key: str | None) -> Npy:
     if key is not None and key not in names:
         raise ValueError(f"{path}: it holds no array {key!r}, but {', '.join(names)}")
     entry = archive.infolist()[0 if key is None else names.index(key)]
+    try:
+        member: Any = archive.open(entry)
+    except _READ_ERRORS as error:
+        archive.close()
+        raise ValueError(f"{path}: {error}") from None
     if entry.compress_type == zipfile.ZIP_STORED:
+        member.close()
         archive.close()
         stream = _unbuffered(path)
         stream.seek(entry.header_offset)
         local = stream.read(_LOCAL_HEADER)
         stream.seek(sum(struct.unpack("<HH", local[26:])), os.SEEK_CUR)
-        return Npy(path, stream, entry.file_size)
-    return Npy(path, archive.open(entry), entry.file_size)
+        member = _Stored(stream, entry)
+    return Npy(path, member, entry.file_size, in_archive=True)
+
+
+class _Stored:
+    """A member of an archive that is not compressed, read without the copies of the zip reader."""
+
+    def __init__(self, stream: Any, entry: zipfile.ZipInfo) -> None:
+        self._stream = stream
+        self._entry = entry
+        self._at = self._sum = 0
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, n: int) -> bytes:
+        out = bytearray(n)
+        return bytes(out[: self.readinto(out)])
+
+    def readinto(self, out: Any) -> int:
+        out = memoryview(out)[: self._entry.file_size - self._at]
+        n = int(self._stream.readinto(out))
+        self._at += n
+        self._sum = zlib.crc32(out[:n], self._sum)
+        if n and self._at == self._entry.file_size and self._sum != self._entry.CRC:
+            raise zipfile.BadZipFile(f"Bad CRC-32 for file {self._entry.filename!r}")
+        return n
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 _LOCAL_HEADER = 30  # bytes before the name and the extra field, whose lengths are its last four

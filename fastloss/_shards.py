@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, Protocol, runtime_checkable
 
@@ -45,8 +45,7 @@ class Shards:
                                  f"{tuple(parts[0].shape[1:])}: they must be the same in all parts")
         self._ends = list(accumulate(part.shape[0] for part in parts))
         self.shape = (self._ends[-1], *parts[0].shape[1:])
-        dtypes = {part.dtype for part in parts}
-        self.dtype = dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes)
+        self.dtype = _common(name, [part.dtype for part in parts])
         # Two: one is read into while the other is in use.
         self._buffers: list[np.ndarray] = []
         self.paths = [part.path for part in parts if isinstance(part, File)]
@@ -75,9 +74,9 @@ class Shards:
             elif isinstance(part, File):
                 own = np.empty(here.shape, part.dtype)
                 part.read(own)
-                here[...] = own
+                self._put(own, here, start + done)
             else:
-                here[...] = part[a:b]
+                self._put(part[a:b], here, start + done)
             done += b - a
         return rows
 
@@ -86,6 +85,17 @@ class Shards:
         for part in self._parts:
             if isinstance(part, File):
                 part.close()
+
+    def _put(self, rows: Any, out: np.ndarray, first: int) -> None:
+        """Copies rows to where all parts have one dtype, and not what does not fit there."""
+        if rows.dtype.kind == "u" and out.dtype == np.int64 and rows.dtype.itemsize == 8:
+            rows = np.asarray(rows)
+            if (large := rows > _MOST).any():
+                row, *rest = np.argwhere(large)[0].tolist()
+                where = "".join(f", {i}" for i in rest)
+                rule = f"must be <= {_MOST} where parts of other integer dtypes stand beside it"
+                raise ValueError(self.placed(first + row, f"{where}] = {rows[(row, *rest)]} {rule}"))
+        out[...] = rows
 
     def _buffer(self, n: int) -> np.ndarray:
         """n rows, in the buffer that was used longer ago."""
@@ -115,6 +125,26 @@ class Shards:
         return f"{self.name}[{row}{rest}{of_shard}"
 
 
+_MOST = np.iinfo(np.int64).max
+
+
+def _common(name: str, dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
+    """The dtype that holds the values of all parts."""
+    different = list(dict.fromkeys(dtypes))
+    if len(different) == 1:
+        return different[0]
+    # NumPy knows no dtype for float16 and bfloat16 together.
+    wide = [np.dtype(np.float32) if len({"float16", "bfloat16"} & {d.name for d in different}) == 2
+            and d.name in ("float16", "bfloat16") else d for d in different]
+    try:
+        found = np.result_type(*wide)
+    except TypeError:
+        raise TypeError(f"{name} has parts of dtypes {', '.join(map(str, different))}: no dtype holds them "
+                        "all") from None
+    # int64 and uint64 would make float64, which no label is.
+    return np.dtype(np.int64) if found.kind == "f" and all(d.kind in "biu" for d in different) else found
+
+
 def shards(name: str, value: Any) -> Shards:
     """One array, or a list of arrays, as Shards."""
     if isinstance(value, Shards):
@@ -122,10 +152,21 @@ def shards(name: str, value: Any) -> Shards:
     if isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name} is a path, {str(value)!r}: pass np.load(path, mmap_mode=\"r\"), or use "
                         "python -m fastloss evaluate")
+    if isinstance(value, Iterable) and not isinstance(value, Sequence) and not (
+            hasattr(value, "shape") or hasattr(value, "__array__")):
+        raise TypeError(f"{name} is a {type(value).__name__}: it must be an array or a list of arrays; where "
+                        "pred is an iterable of batches, target must be None")
     several = isinstance(value, (list, tuple)) and len(value) > 0 and all(hasattr(v, "shape") for v in value)
     if several and all(np.ndim(v) > 0 for v in value):
         return Shards(name, [_sliceable(f"{name}[{i}]", each) for i, each in enumerate(value)])
-    return Shards(name, [_sliceable(name, value)])
+    try:
+        return Shards(name, [_sliceable(name, value)])
+    except (ValueError, TypeError):
+        if isinstance(value, list) and value and isinstance(value[0], list) and any(map(np.ndim, value[0])):
+            if any(hasattr(each, "shape") for each in value[0]):
+                raise TypeError(f"{name}[0] is a list: a shard is an array, and a batch a tuple, (pred, "
+                                "target)") from None
+        raise
 
 
 def _sliceable(name: str, value: Any) -> Any:

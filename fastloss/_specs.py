@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import re
 from collections.abc import Iterable, Mapping
@@ -29,26 +30,30 @@ class Spec:
     """One loss or metric, and what it is called with."""
 
     thing: Loss | Metric
-    given: Mapping[str, Any]  # as the caller wrote them
+    given: Mapping[str, Any]  # as the caller wrote them, copied: they hold for all batches
     reduction: str = field(init=False)
     parameters: Mapping[str, Any] = field(init=False)  # with the defaults, without the reduction
     arrays: frozenset[str] = field(init=False)  # what each batch brings besides pred and target
+    needs_target: bool = field(init=False)
 
     def __post_init__(self) -> None:
         signature = self.thing.__signature__.parameters.values()
         keywords = {p.name: p.default for p in signature
                     if p.kind is p.KEYWORD_ONLY and p.name not in _OF_THE_CALL}
         operands = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
-        for name in self.given:
+        given = {name: _own(value) for name, value in self.given.items()}
+        for name in given:
             if name not in keywords:
                 raise TypeError(f"{self.thing.__name__} takes no {name} here: "
                                 + _OF_THE_CALL.get(name, f"its parameters are {_listed(keywords)}"))
-        parameters = {**keywords, **self.given}
+        parameters = {**keywords, **given}
         reduction = parameters.pop("reduction", "mean")
         if reduction not in ("mean", "sum"):
             raise ValueError(f'reduction = {reduction!r} must be "mean" or "sum" over many batches')
         missing = {name for name, value in parameters.items() if value is inspect.Parameter.empty}
         set_ = object.__setattr__  # frozen
+        set_(self, "given", given)
+        set_(self, "needs_target", len(operands) > 1)
         set_(self, "reduction", reduction)
         set_(self, "parameters", {k: v for k, v in parameters.items() if k not in missing})
         set_(self, "arrays", frozenset(missing).union(operands[2:]))
@@ -60,6 +65,14 @@ class Spec:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Spec, (self.thing, dict(self.given))
+
+
+def _own(value: Any) -> Any:
+    """A copy of what somebody might write to."""
+    written_to = isinstance(value, (list, tuple)) or hasattr(value, "__array__")
+    if not written_to or getattr(value, "requires_grad", False):  # the latter is refused when it is read
+        return value
+    return copy.deepcopy(value)
 
 
 def same(parameters: Mapping[str, Any]) -> tuple[Any, ...]:

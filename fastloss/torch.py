@@ -126,6 +126,9 @@ def cross_entropy(input: Any, target: Any, weight: Any = None, size_average: Any
     Raises ValueError on a label out of range, before anything is written.
     """
     _refuse_deprecated(size_average, reduce)
+    if tensor("target", target).is_floating_point() and ignore_index >= 0:
+        raise ValueError(f"ignore_index = {ignore_index} names a label, target has dtype {target.dtype} and "
+                         "holds probabilities: leave it out")
     return _rows(fl.cross_entropy, input, target, weight, inplace, ignore_index=ignore_index,
                  reduction=reduction, label_smoothing=label_smoothing)
 
@@ -281,21 +284,30 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, size_avera
     weight : >= 0, broadcast to that shape; "mean" divides by the number of elements
     inplace : write the gradient over `input`
 
-    A probability of exactly 0 or 1 on the wrong side costs 100, as in torch, which then computes the loss.
-    `binary_cross_entropy_with_logits` is exact there.
+    Raises ValueError on what is no probability, nan too. One of exactly 0 or 1 on the wrong side costs 100,
+    as in torch, which then computes the loss. `binary_cross_entropy_with_logits` is exact there.
     """
     _refuse_deprecated(size_average, reduce)
-    over = inplace and scores("input", input).requires_grad and torch.is_grad_enabled()
-    if not (over and input.numel() and _may_be_infinite(input)):
-        value = _binary(fl.binary_cross_entropy, input, target, weight, reduction, inplace, eps=0)
-        if over or not value.detach().isinf().any():
-            return value
-    return nn.functional.binary_cross_entropy(input, target, weight, reduction=reduction)
+    certain = _has_certain(input)
+    value = _binary(fl.binary_cross_entropy, input, target, weight, reduction, inplace and not certain, eps=0)
+    if not certain or not value.detach().isinf().any():
+        return value
+    if weight is not None:
+        weight = weight.to(input.dtype)
+    return nn.functional.binary_cross_entropy(input, target.to(input.dtype), weight, reduction=reduction)
 
 
-def _may_be_infinite(probs: Any) -> bool:
-    low, high = probs.detach().aminmax()
-    return bool(low <= 0 or high >= 1)
+def _has_certain(input: Any) -> bool:
+    """Whether a probability is 0 or 1; an error where one is outside."""
+    if not scores("input", input).numel():
+        return False
+    probs = input.detach()
+    low, high = (each.item() for each in probs.aminmax())
+    if not (low >= 0 and high <= 1):
+        at = tuple(((probs >= 0) & (probs <= 1)).logical_not().nonzero()[0].tolist())
+        where = f"input{list(at)}" if at else "input"
+        raise ValueError(f"{where} = {probs[at].item():.6g} is no probability: it must be in [0, 1]")
+    return bool(low == 0 or high == 1)
 
 
 def binary_cross_entropy_with_logits(input: Any, target: Any, weight: Any = None, size_average: Any = None,

@@ -261,6 +261,63 @@ def test_files_that_cannot_be_read(files, capsys):
     assert "folder.npy" in of("folder.npy")
 
 
+def test_an_archive_that_is_damaged_anywhere(files, capsys):
+    np.savez_compressed("s.npz", LABELS[:20])
+    content = Path("s.npz").read_bytes()
+    for at in range(len(content)):
+        Path("bad.npz").write_bytes(content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :])
+        assert main(["evaluate", "bad.npz", "--metric", "entropy"]) in (0, 2), at  # no traceback
+        assert capsys.readouterr().err.count("\n") <= 1, at
+    encrypted = bytearray(content)
+    encrypted[6] |= 1
+    encrypted[content.index(b"PK\1\2") + 8] |= 1
+    Path("secret.npz").write_bytes(encrypted)
+    assert refused(capsys, "x.npy", "secret.npz", *ASKED).startswith("secret.npz: ")
+    for at, method in ((8, 99), (30, 0)):  # a method nobody knows, and a name that is another
+        odd = bytearray(content)
+        odd[at] = odd[content.index(b"PK\1\2") + at + 2] = method
+        Path("odd.npz").write_bytes(odd)
+        assert refused(capsys, "x.npy", "odd.npz", *ASKED).startswith("odd.npz: ")
+
+
+def test_a_damaged_number_in_a_stored_archive_is_found(files, capsys):
+    np.savez("s.npz", LOGITS)
+    content = bytearray(Path("s.npz").read_bytes())
+    content[content.index(LOGITS.tobytes()[:64]) + 4 * C * 500] ^= 1
+    Path("s.npz").write_bytes(content)
+    assert "s.npz: " in refused(capsys, "s.npz", "y.npy", *ASKED, *SMALL)
+    np.savez("empty.npz", LOGITS[:0])
+    np.save("none.npy", LABELS[:0])
+    assert main(["evaluate", "empty.npz", "none.npy", *ASKED]) == 0
+
+
+def test_a_key_names_nothing_in_a_npy(files, capsys):
+    assert refused(capsys, "x.npy:foo", "y.npy", *ASKED) == (
+        "x.npy: a .npy holds one array, ':foo' names none")
+
+
+@pytest.mark.parametrize("asked, words", [
+    (["x.npy", "--loss", "cross_entropy"], "cross_entropy needs LABELS"),
+    (["x.npy", "--metric", "entropy", "--metric", "accuracy"], "accuracy needs LABELS"),
+    (["x.npy", "--loss", "mse"], "mse needs LABELS"),
+    (["x.npy", "x.npy", "--loss", "gaussian_nll"], "gaussian_nll needs var"),
+    (["x.npy", "x.npy", "--loss", "cosine_embedding"], "cosine_embedding needs y"),
+])
+def test_what_is_missing_is_named(files, capsys, asked, words):
+    assert words in refused(capsys, *asked)
+
+
+def test_weights_that_overflow_are_words_in_json(files, capsys):
+    np.save("w.npy", np.full(N, 1e308))
+    main(["evaluate", "x.npy", "y.npy", "--metric", "accuracy", "--weights", "w.npy", "--json"])
+
+    def no_such_number(word):
+        raise AssertionError(word)
+
+    found = json.loads(capsys.readouterr().out, parse_constant=no_such_number)
+    assert found["weight"] == {"accuracy": "inf"}
+
+
 @pytest.mark.parametrize("asked, words", [
     ([], "nothing to evaluate"),
     (["--loss", "accuracy"], "--loss accuracy: it is a metric: --metric accuracy"),
@@ -298,6 +355,30 @@ def test_the_process_says_one_line_and_leaves_with_2(files):
     assert (done.returncode, done.stderr) == (0, "") and json.loads(done.stdout)["results"] == expected()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_reader_that_went_away_and_a_full_disk(files):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "fastloss", "evaluate", "x.npy", "y.npy", *ASKED]
+    env = {**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])}
+    done = subprocess.run([*command, "--json"], stdout=writing, stderr=subprocess.PIPE, text=True, env=env)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")  # as of a process that SIGPIPE ended
+    if os.path.exists("/dev/full"):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=env)
+        assert done.returncode == 2
+        assert re.fullmatch(r"fastloss evaluate: .*No space left on device\n", done.stderr), done.stderr
+
+
+def test_an_error_does_not_stick_to_the_bar(files, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    np.save("y.npy", np.where(np.arange(N) == 777, C, LABELS))
+    assert main(["evaluate", "x.npy", "y.npy", *ASKED, "--batch-size", "500"]) == 2
+    assert capsys.readouterr().err.startswith("\r 50%\r    \rfastloss evaluate: y.npy: row 777")
+
+
 def test_the_installed_command_is_this_one():
     try:
         (point,) = importlib.metadata.entry_points(group="console_scripts", name="fastloss")
@@ -312,7 +393,7 @@ def test_a_bar_on_a_terminal_only(files, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setitem(sys.modules, "tqdm", None)
     assert main(["evaluate", "x.npy", "y.npy", *ASKED, "--batch-size", "500"]) == 0
-    assert capsys.readouterr().err == "\r 50%\r100%\r"
+    assert capsys.readouterr().err == "\r 50%\r100%\r    \r"
     monkeypatch.undo()
 
 

@@ -369,6 +369,18 @@ def test_an_error_adds_nothing():
     assert (total.result(), total.count) == before
 
 
+@pytest.mark.parametrize("kind", [np.array, list])
+def test_the_callers_arrays_are_copied(kind):
+    weight = kind([1.0] * C)
+    seen = fl.Accumulator("cross_entropy", class_weight=weight).update(LOGITS, LABELS)
+    twin = fl.Accumulator([("cross_entropy", {"class_weight": weight})]).update(LOGITS, LABELS)
+    before = pickle.dumps(seen)
+    weight[0] = 9.0
+    assert pickle.dumps(seen) == before
+    assert seen.update(LOGITS, LABELS).result() == pytest.approx(fl.cross_entropy(LOGITS, LABELS))
+    assert twin.update(LOGITS, LABELS).result()["cross_entropy"] == seen.result()
+
+
 @pytest.mark.parametrize("make, error, words", [
     (lambda: fl.Accumulator("crossentropy"), ValueError, "did you mean cross_entropy"),
     (lambda: fl.Accumulator(3), TypeError, "no loss and no metric"),
@@ -498,6 +510,20 @@ def test_pandas_and_torch():
     assert fl.evaluate(torch.utils.data.DataLoader(data, 64), None, ASKED) == evaluated()
 
 
+def test_shards_of_several_dtypes():
+    y = LABELS.clip(0)
+    parts = [y[:300].astype(np.uint64), y[300:500].astype(np.int64), y[500:].astype(np.int32)]
+    assert evaluated(target=parts) == evaluated(target=y)
+    huge = parts[0].copy()
+    huge[7] = 2**64 - 100  # as an int64 it would be -100, and ignored
+    with pytest.raises(ValueError, match=r"target\[7\] = 18446744073709551516"):
+        evaluated(target=[parts[1][:0], huge, LABELS[300:]])
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is optional")
+    halves = [LOGITS[:500].astype(ml_dtypes.bfloat16), LOGITS[500:].astype(np.float16)]
+    wide = np.concatenate([half.astype(np.float32) for half in halves])
+    assert evaluated(pred=halves) == evaluated(pred=wide)
+
+
 def test_an_error_names_the_row_of_all():
     bad = LABELS.copy()
     bad[333] = C
@@ -527,6 +553,11 @@ def test_an_error_names_the_row_of_all():
     (dict(pred=np.float32(1)), ValueError, "pred is a scalar"),
     (dict(pred="x.npy"), TypeError, "pred is a path, 'x.npy'"),
     (dict(pred=np.ma.array(LOGITS)), TypeError, "masked"),
+    (dict(pred=((a, b) for a, b in [(LOGITS, LABELS)])), TypeError,
+     "pred is a generator: .*target must be None"),
+    (dict(pred=[[LOGITS, LABELS]], target=None), TypeError, r"pred\[0\] is a list: .*\(pred, target\)"),
+    (dict(pred=[(np.float32(1), 0)], target=None, batch_size=None), ValueError,
+     "pred of batch 0 is a scalar: it must have rows"),
     (dict(batch_size=0), ValueError, "batch_size = 0"),
     (dict(batch_size=2.5), TypeError, "batch_size"),
     (dict(progress="yes"), TypeError, "progress"),

@@ -370,6 +370,39 @@ def test_all_ignored_is_nan_with_a_gradient_of_zeros():
     assert value.isnan() and not x.grad.any()
 
 
+@pytest.mark.parametrize("function", ["cross_entropy", "nll_loss"])
+@pytest.mark.parametrize("inplace", [False, True])
+def test_a_sentence_of_nothing_but_padding_does_not_spoil_the_others(inplace, function):
+    logits = torch.randn(3, 6, 5).log_softmax(-1)
+    y = torch.randint(5, (3, 6))
+    y[1], y[0, 4:] = -100, -100
+    results = []
+    for f, how in ((of_torch(function), {}), (getattr(ft, function), dict(inplace=inplace))):
+        leaf = logits.clone().requires_grad_()
+        value = f((leaf * 1).transpose(1, 2), y, reduction="none", **how)
+        (value.sum(1) / (y != -100).sum(1)).nansum().backward()  # 0 / 0, whose incoming gradient is nan
+        results.append(leaf.grad)
+    assert results[0].isfinite().all() and not results[0][1].any()
+    torch.testing.assert_close(results[1], results[0])
+
+
+def test_an_infinite_incoming_gradient_is_passed_on_but_for_ignored_rows():
+    x, y = torch.randn(4, 5), torch.tensor([0, -100, 2, 3])
+    for reduction, incoming in (("none", [math.nan, math.inf, 2.0, -1.0]), ("sum", math.nan)):
+        results = []
+        for f in (F.cross_entropy, ft.cross_entropy):
+            leaf = x.clone().requires_grad_()
+            f(leaf, y, reduction=reduction).backward(torch.tensor(incoming), retain_graph=True)
+            results.append(leaf.grad)
+        torch.testing.assert_close(results[1], results[0], equal_nan=True)
+    leaf = x[0].clone().requires_grad_()
+    ft.cross_entropy(leaf, torch.tensor(-100), reduction="none").backward(torch.tensor(math.inf))
+    assert not leaf.grad.any()
+    leaf = x.clone().requires_grad_()
+    ft.loss("focal", leaf, y, reduction="none").backward(torch.full((4,), math.nan))
+    assert leaf.grad.isnan().all(1).tolist() == [True, False, True, True] and not leaf.grad[1].any()
+
+
 @pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1), (1, 6, 3), (4, 6, 3)])
 def test_variances_are_repeated_as_in_torch(shape):
     rng = np.random.default_rng(5)
@@ -408,6 +441,30 @@ def test_probabilities_of_0_and_1_cost_what_they_cost_in_torch(reduction, inplac
     assert results[0][0].max() > 20 or reduction == "mean"
     for theirs, ours in zip(*results):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("bad", [-0.5, 1.25, math.nan, math.inf])
+def test_what_is_no_probability_is_named(bad, inplace):
+    x, y = torch.tensor([[0.2, 0.5], [bad, 0.3]], requires_grad=True), torch.zeros(2, 2)
+    with pytest.raises(RuntimeError, match="between 0 and 1"):
+        F.binary_cross_entropy(x, y)
+    with pytest.raises(ValueError, match=rf"input\[1, 0\] = {bad} .*\[0, 1\]"):
+        ft.binary_cross_entropy(x * 1, y, inplace=inplace)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("kind", [torch.int64, torch.bool, torch.float64])
+def test_targets_of_any_dtype_whatever_the_probabilities(kind, inplace):
+    y, weight = torch.tensor([1, 0, 1, 1]), torch.tensor([1.0, 2.0, 0.5, 1.0], dtype=torch.float64)
+    for x in ([0.5, 0.5, 0.3, 0.9], [0.0, 1.0, 0.3, 1.0]):
+        results = []
+        for f, how, t, w in ((F.binary_cross_entropy, {}, y.float(), weight.float()),
+                             (ft.binary_cross_entropy, dict(inplace=inplace), y.to(kind), weight)):
+            leaf = torch.tensor(x, requires_grad=True)
+            f(leaf * 1, t, w, **how).backward()
+            results.append(leaf.grad)
+        torch.testing.assert_close(results[1], results[0])
 
 
 def test_float16_gradients_survive_a_loss_scale():
@@ -793,6 +850,31 @@ def test_inplace_refuses_a_retained_grad():
         ft.cross_entropy(x, y, inplace=True)
 
 
+def test_inplace_refuses_a_lazily_negated_view():
+    z = torch.randn(4, 5, dtype=torch.complex64).requires_grad_()
+    x = (z * 1).conj().imag
+    assert x.is_neg()
+    with pytest.raises(ValueError, match="negated"):
+        ft.cross_entropy(x, torch.tensor([0, 1, 2, 3]), inplace=True)
+    ft.cross_entropy(x, torch.tensor([0, 1, 2, 3])).backward(retain_graph=True)
+    got, z.grad = z.grad, None
+    F.cross_entropy(x, torch.tensor([0, 1, 2, 3])).backward()
+    torch.testing.assert_close(got, z.grad)
+
+
+def test_logits_of_a_call_that_failed_after_writing_are_not_used_unnoticed():
+    h, w, _ = softmax_regression()
+    x = h @ w
+    before = x.sum()
+    with warnings.catch_warnings(), pytest.raises(RuntimeWarning):
+        warnings.simplefilter("error")
+        ft.cross_entropy(x, torch.full((12,), -100), inplace=True)
+    assert not x.detach().any()  # spent
+    before.backward(retain_graph=True)  # what was computed before is right
+    with pytest.raises(RuntimeError, match="overwritten by its gradient"):
+        x.sum().backward()
+
+
 def test_a_bad_label_leaves_the_logits_usable():
     h, w, y = softmax_regression()
     x = h @ w
@@ -832,6 +914,7 @@ LEAF = torch.rand(4, 3).requires_grad_()
     (lambda: ft.cross_entropy(X, LEAF), TypeError, r"pass target\.detach\(\)"),
     (lambda: ft.cross_entropy(X, Y, weight=LEAF[0]), TypeError, r"pass weight\.detach\(\)"),
     (lambda: ft.cross_entropy(X, Y, reduction="max"), ValueError, "reduction = 'max'"),
+    (lambda: ft.cross_entropy(X, X.softmax(1), ignore_index=1), ValueError, "ignore_index = 1 .* probabil"),
     (lambda: ft.nll_loss(X, X.abs()), TypeError, "target has dtype torch.float32"),
     (lambda: ft.kl_div(X, LEAF), TypeError, r"pass target\.detach\(\)"),
     (lambda: ft.mse_loss(X, X[:, 0]), ValueError, "nothing is broadcast"),
@@ -871,6 +954,15 @@ def test_transforms_say_so():
         with pytest.raises(NotImplementedError, match="no forward-mode derivative"):
             ft.cross_entropy(dual, Y)
         ft.cross_entropy(X, Y)
+
+
+def test_batched_gradients_say_so():
+    x, rows = X.clone().requires_grad_(), torch.eye(4)
+    with pytest.raises(RuntimeError, match="is_grads_batched"):
+        torch.autograd.grad(ft.cross_entropy(x, Y, reduction="none"), x, rows, is_grads_batched=True)
+    with pytest.raises(RuntimeError, match="vectorize"):
+        torch.autograd.functional.jacobian(lambda z: ft.cross_entropy(z, Y, reduction="none"), X,
+                                           vectorize=True)
 
 
 def test_bfloat16_without_ml_dtypes_says_what_is_missing(monkeypatch):
