@@ -167,6 +167,18 @@ def test_results_larger_than_a_cache(offset, n, classes):
     assert (room[:offset] == 7).all() and (room[offset + n * classes :] == 7).all()
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("gap", [2, 4])
+def test_results_larger_than_a_cache_with_gaps(gap, dtype):
+    """Only what lies in one piece may be stored past the cache."""
+    n = (33 << 20) // dtype.itemsize
+    x = np.arange(-64, 64).astype(dtype)
+    room = np.full(gap * n, 7, dtype)
+    fl.half_squared.grad(np.resize(x, n), np.zeros(n, "i1"), out=room[::gap], reduction="sum")
+    lines = room[: n // 128 * 128 * gap].reshape(-1, 128, gap)
+    assert (lines[..., 0] == x).all() and (lines[..., 1:] == 7).all()
+
+
 @small
 @given(
     n=st.integers(1, 200),

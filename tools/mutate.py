@@ -71,7 +71,7 @@ LOOK = {
     "src/real.h": Look("core regression", "accuracy mse elementwise", ("functions", "test_mse", "oracle")),
     "src/block.h": Look("regression", "inputs elementwise mse", (
         "array_param", "for_elements", "any_layout", "two_grad", "mse")),
-    "src/load.h": Look("regression", "mse inputs", ("test_mse", "elements", "no_copy")),
+    "src/load.h": Look("regression", "mse inputs bits", ("test_mse", "elements", "no_copy", "gaps")),
     "src/labels.h": Look("softmax", "cross_entropy inputs", ("width", "ignored", "label", "index")),
     "src/kernels.c": Look("core regression", "mse elementwise accuracy", (
         "test_mse", "domain", "last_target", "functions", "oracle")),
