@@ -480,7 +480,7 @@ for k in (None, 1, 2, 5):
 pid = os.fork()
 if pid == 0:
     fl.mse(x, x)
-    os._exit(state() != before)
+    os._exit("libgomp" in sys.argv[1] and state() != before)  # LLVM's begins anew in a child
 assert os.waitpid(pid, 0)[1] == 0 and state() == before
 fl.mse(x, x)
 assert state() == before

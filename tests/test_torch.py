@@ -1072,6 +1072,7 @@ class LossesOfBatches(torch.utils.data.Dataset):
         return x.grad.abs().sum()
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")  # JAX says it, where another test has brought it in
 def test_in_a_worker_of_a_data_loader():
     ft.mse_loss(torch.zeros(1 << 18), torch.ones(1 << 18))  # threads are running when it forks
     loader = torch.utils.data.DataLoader(LossesOfBatches(), num_workers=1, multiprocessing_context="fork")
