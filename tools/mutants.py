@@ -24,6 +24,8 @@ PAIRS = {
 }
 BINARY = re.compile(rf"(?<=[\w)\]]) ({'|'.join(map(re.escape, sorted(PAIRS, key=len, reverse=True)))})(?=\s)")
 NUMBER = re.compile(r"(?<![\w.])(?:0x[\da-f]+(?:p-?\d+)?|\d+(?:\.\d*)?(?:e[+-]?\d+)?)(?=[uf]?\b)")
+WORD = r"([\w.>\[\]-]+)"
+CLIP = re.compile(rf"{WORD} ([<>]=?) {WORD} \? {WORD} : {WORD}")
 SIGN = re.compile(r"(?:(?<=[(,=?:{] )|(?<=\()|(?<=return ))-(?=[\w(])")
 NOT = re.compile(r"[!~](?=[\w(])")
 STEP = re.compile(r"(?:\+\+|--)(?=;)")
@@ -113,8 +115,11 @@ def sizes(code: str) -> set[int]:
 
 def changes(code: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and replacement."""
+    clips = {m.start(2) for m in CLIP.finditer(code) if {m[1], m[3]} == {m[4], m[5]}}
     for m in BINARY.finditer(code):
-        yield from ((*m.span(1), other) for other in PAIRS[m[1]])
+        # At equality a clip chooses between two of one number.
+        same = {m[1] + "=", m[1].rstrip("=")} if m.start(1) in clips else set()
+        yield from ((*m.span(1), other) for other in PAIRS[m[1]] if other not in same)
     for m in NUMBER.finditer(code):
         yield from ((*m.span(), other) for other in other_numbers(m[0]))
     for pattern in (SIGN, NOT):

@@ -133,6 +133,7 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 
 CYTHON = ("boundscheck=False", "wraparound=False", "cdivision=True", "initializedcheck=False",
           "freethreading_compatible=True")  # as in setup.py
+BOUNDS = ("-fsanitize=bounds", "-fsanitize-undefined-trap-on-error")  # past a local array: the process dies
 CORE = ("dispatch", "process", "task", "threads")
 EXTENSION = "fastloss/_core" + sysconfig.get_config_var("EXT_SUFFIX")
 Unit = tuple[str, ...]  # (instruction set, bits, part) of the tables, or (name,) of CORE
@@ -168,7 +169,7 @@ class Original:
         self.cc, self.tree = os.environ.get("CC", "gcc"), work / "original"
         with mock.patch("setuptools.setup"):
             setup = runpy.run_path(str(ROOT / "setup.py"))
-        self.flags = [*(f for f in setup["FLAGS"] if f != "-O3"), "-O1", "-std=c11", "-w", "-fPIC"]
+        self.flags = [*(f for f in setup["FLAGS"] if f != "-O3"), "-O1", "-std=c11", "-w", "-fPIC", *BOUNDS]
         self.isas = {isa: flags for isa, macro, flags in reversed(setup["INSTRUCTION_SETS"])
                      if isa != "avx512" and self.has(macro, flags)}
         left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "*.so", "__pycache__")
