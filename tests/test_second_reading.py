@@ -211,3 +211,17 @@ def test_probabilities_of_half_scores_are_scaled_in_float32(name):
     key = {"cross_entropy": "logit_scale", "am_softmax": "scale", "kl_div_with_logits": "temperature"}[name]
     p = fl.losses[name].inverse_link(raw, **{key: 0.5 if key == "temperature" else 2.0})
     assert p.dtype == np.float16 and p.tolist() == [[1.0, 0.0]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arcface_beside_a_cosine_of_one(dtype):
+    """The last number below 1, where (1 - c)(1 + c) is the floor itself; and 1, where the angle has none."""
+    c, m, eps = np.nextafter(dtype(1), dtype(0)), 0.5, float(np.finfo(dtype).eps)
+    assert (1 - float(c)) * 2 == eps
+    slope = np.cos(m) + np.sin(m) * float(c) / np.sqrt(eps)
+    for cosine, want in ((c, slope), (dtype(1), np.cos(m))):
+        x = np.array([[cosine, 0.5]], dtype)
+        logits = np.array([[float(cosine) * np.cos(m) - np.sin(m) * np.sqrt(eps), 0.5]])
+        grad = fl.arcface.grad(x, np.array([0]), margin=m, scale=1.0)[0, 0]
+        p = np.exp(logits[0, 0]) / np.exp(logits).sum()
+        assert abs(grad / ((p - 1) * want) - 1) < 100 * eps
