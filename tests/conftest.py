@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+if os.environ.get("CI"):  # elsewhere each run draws examples of its own
+    settings.register_profile("the same each time", derandomize=True, deadline=None)
+    settings.load_profile("the same each time")
 
 
 def _as_failure(report):
