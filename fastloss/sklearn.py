@@ -305,10 +305,7 @@ def mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
     ------
     ValueError as scikit-learn does: shapes that differ, NaN and infinities, other `multioutput`.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        return _regression(mse, y_true, y_pred, sample_weight, multioutput)
-    return theirs.mean_squared_error(y_true, y_pred, sample_weight=sample_weight, multioutput=multioutput)
+    return _here_or_there("mean_squared_error", mse, y_true, y_pred, sample_weight, multioutput)
 
 
 def root_mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
@@ -317,11 +314,8 @@ def root_mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = No
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        return _regression(mse, y_true, y_pred, sample_weight, multioutput, root=True)
-    return theirs.root_mean_squared_error(y_true, y_pred, sample_weight=sample_weight,
-                                          multioutput=multioutput)
+    return _here_or_there("root_mean_squared_error", mse, y_true, y_pred, sample_weight, multioutput,
+                          root=True)
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
@@ -330,10 +324,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        return _regression(mae, y_true, y_pred, sample_weight, multioutput)
-    return theirs.mean_absolute_error(y_true, y_pred, sample_weight=sample_weight, multioutput=multioutput)
+    return _here_or_there("mean_absolute_error", mae, y_true, y_pred, sample_weight, multioutput)
 
 
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
@@ -343,11 +334,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any, *, sample_weight: A
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`. |y_true| below float64's
     epsilon counts as that.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        return _regression(mape, y_true, y_pred, sample_weight, multioutput)
-    return theirs.mean_absolute_percentage_error(y_true, y_pred, sample_weight=sample_weight,
-                                                 multioutput=multioutput)
+    return _here_or_there("mean_absolute_percentage_error", mape, y_true, y_pred, sample_weight, multioutput)
 
 
 def mean_pinball_loss(y_true: Any, y_pred: Any, *, sample_weight: Any = None, alpha: float = 0.5,
@@ -372,10 +359,8 @@ def mean_squared_log_error(y_true: Any, y_pred: Any, *, sample_weight: Any = Non
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`; a value <= -1 is an error
     too.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        return _regression(msle, y_true, y_pred, sample_weight, multioutput, above=-1)
-    return theirs.mean_squared_log_error(y_true, y_pred, sample_weight=sample_weight, multioutput=multioutput)
+    return _here_or_there("mean_squared_log_error", msle, y_true, y_pred, sample_weight, multioutput,
+                          above=-1)
 
 
 def root_mean_squared_log_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
@@ -384,11 +369,17 @@ def root_mean_squared_log_error(y_true: Any, y_pred: Any, *, sample_weight: Any 
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_log_error`.
     """
+    return _here_or_there("root_mean_squared_log_error", msle, y_true, y_pred, sample_weight, multioutput,
+                          root=True, above=-1)
+
+
+def _here_or_there(name: str, loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, multioutput: Any,
+                   **how: Any) -> Any:
+    """A regression metric from the mean of a loss, or from scikit-learn's function of that name."""
     theirs = _metrics()
     with suppress(_Elsewhere):
-        return _regression(msle, y_true, y_pred, sample_weight, multioutput, root=True, above=-1)
-    return theirs.root_mean_squared_log_error(y_true, y_pred, sample_weight=sample_weight,
-                                              multioutput=multioutput)
+        return _regression(loss, y_true, y_pred, sample_weight, multioutput, **how)
+    return getattr(theirs, name)(y_true, y_pred, sample_weight=sample_weight, multioutput=multioutput)
 
 
 # ---- scorers ---------------------------------------------------------------------------------------------
