@@ -1,7 +1,7 @@
 """Eight threads call all that the library has, forks in between; each result has the bits of a serial call.
 
-`pytest -m stress`: two minutes, or FASTLOSS_STRESS_SECONDS. The work runs in a process of its own (this
-file as a script: SECONDS SEED), so that a hang can be ended and shows where each thread stood.
+`pytest -m stress`: two minutes, or FASTLOSS_STRESS_SECONDS. The work runs in a process of its own, so that
+a hang can be ended and shows where each thread stood.
 """
 
 import faulthandler
@@ -9,19 +9,16 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 import warnings
 from collections import Counter
-from pathlib import Path
 from typing import NamedTuple
 
 import catalogue
 import numpy as np
 import pytest
-from layouts import DTYPES, LAYOUTS, REDUCTIONS, environment, same_bits
+from layouts import DTYPES, LAYOUTS, REDUCTIONS, child, same_bits
 
 THREADS = 8
 SHAPES = [(65, 7), (70, 300), (400, 130), (150, 1100)]  # of one task; of a few; of ten, which None shares out
@@ -124,22 +121,11 @@ def work(seconds, seed):
 def test_many_threads_and_forks(capsys):
     seconds = float(os.environ.get("FASTLOSS_STRESS_SECONDS", "120"))
     seed = random.SystemRandom().randrange(1 << 30)
-    found = environment()
-    found["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), found["PYTHONPATH"]])
-    done = subprocess.run(
-        [sys.executable, __file__, str(seconds), str(seed)],
-        env=found,
-        capture_output=True,
-        text=True,
-        timeout=6 * PATIENCE + 5 * seconds,
-    )
+    code = f"import test_stress; test_stress.work({seconds}, {seed})"
+    done = child(code, timeout=6 * PATIENCE + 5 * seconds)
     assert done.returncode == 0, f"seed {seed}: exit {done.returncode}\n{done.stderr[-5000:]}"
     found = json.loads(done.stdout)
     assert found["wrong"] == [], f"seed {seed}"
     assert found["calls"] > 100 and found["forks"] > 0
     with capsys.disabled():
         print(f"\nstress: {found['calls']} calls of {found['jobs']}, {found['forks']} forks, seed {seed}")
-
-
-if __name__ == "__main__":
-    work(float(sys.argv[1]), int(sys.argv[2]))
