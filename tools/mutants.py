@@ -25,7 +25,7 @@ PAIRS = {
 BINARY = re.compile(rf"(?<=[\w)\]]) ({'|'.join(map(re.escape, sorted(PAIRS, key=len, reverse=True)))})(?=\s)")
 NUMBER = re.compile(r"(?<![\w.])(?:0x[\da-f]+(?:p-?\d+)?|\d+(?:\.\d*)?(?:e[+-]?\d+)?)(?=[uf]?\b)")
 WORD = r"([\w.>\[\]-]+)"
-CLIP = re.compile(rf"{WORD} ([<>]=?) {WORD} \? {WORD} : {WORD}")
+CLIP = re.compile(rf"{WORD} ([<>]=?) {WORD} \? {WORD} : {WORD}|if \({WORD} ([<>]=?) {WORD}\) {WORD} = {WORD};")
 SIGN = re.compile(r"(?:(?<=[(,=?:{] )|(?<=\()|(?<=return ))-(?=[\w(])")
 NOT = re.compile(r"[!~](?=[\w(])")
 STEP = re.compile(r"(?:\+\+|--)(?=;)")
@@ -115,7 +115,8 @@ def sizes(code: str) -> set[int]:
 
 def changes(code: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and replacement."""
-    clips = {m.start(2) for m in CLIP.finditer(code) if {m[1], m[3]} == {m[4], m[5]}}
+    clips = {m.start(i + 1) for m in CLIP.finditer(code) for i in (1, 6) if m[i]
+             if {m[i], m[i + 2]} == {m[i + 3], m[i + 4]}}
     for m in BINARY.finditer(code):
         # At equality a clip chooses between two of one number.
         same = {m[1] + "=", m[1].rstrip("=")} if m.start(1) in clips else set()
