@@ -14,6 +14,7 @@ import numpy as np
 
 from fastloss import _check
 from fastloss._optional import require
+from fastloss._spare import Spare
 
 require("torch", "torch")
 
@@ -108,34 +109,15 @@ def _overwritable(input: Any) -> None:
 # ---- the gradient's memory -----------------------------------------------------------------------------
 
 _LARGE = 32 << 20  # bytes from which malloc gives memory back at once, and asks for zeroed pages again
-_spare: list[np.ndarray] = []  # at most one: what the last large gradient left
-
-
-class _Lent:
-    """Memory that becomes the spare one when the last array or tensor on it is gone."""
-
-    def __init__(self, memory: np.ndarray) -> None:
-        self._memory = memory
-        self.__array_interface__ = memory.__array_interface__
-
-    def __del__(self, spare: list[np.ndarray] = _spare) -> None:  # the module's own name may be gone at exit
-        if not spare:
-            spare.append(self._memory)
+_spare = Spare(_LARGE)
 
 
 def _room(like: np.ndarray, dtype: Any) -> np.ndarray:
-    """A new array for a gradient. Fresh pages cost as much as the loss, so that one large one is kept."""
-    bytes = like.size * dtype.itemsize
-    if bytes < _LARGE or not like.flags.c_contiguous:
+    """A new array for a gradient, of which one large one is kept when it is free."""
+    size = like.size * dtype.itemsize
+    if size < _LARGE or not like.flags.c_contiguous:
         return np.empty_like(like, dtype, subok=False)
-    try:
-        memory = _spare.pop()
-    except IndexError:
-        memory = None
-    if memory is None or not bytes <= memory.nbytes <= 2 * bytes:
-        del memory  # never both
-        memory = np.empty(bytes, np.uint8)
-    return np.asarray(_Lent(memory))[:bytes].view(dtype).reshape(like.shape)
+    return _spare.room(size).view(dtype).reshape(like.shape)
 
 
 def empty_cache() -> None:

@@ -75,6 +75,8 @@ cdef extern from "fastloss.h" nogil:
         ptrdiff_t per_block
         ptrdiff_t per_task
         double scale
+        double hess_factor
+        double hess_least
         int ndim
         ptrdiff_t *shape
         fl_operand *op
@@ -740,11 +742,12 @@ cdef int _examine(Call call, Parameters p, n_threads, fl_scan *found, pred, name
 
 
 def run(int kernel, int targets, names, pred, target, third, Parameters p, int want, int reduction, weight, normalizer,
-        out, other_out, axis, n_threads):
+        out, other_out, axis, n_threads, double hess_factor=1, double hess_least=0):
     """Value and derivatives as asked for, or None if the arguments are not legal as they are.
 
     `third`: the vector of a Hessian-vector product, or the third array of a loss of two vectors. `other_out`:
-    of the Hessian, or of the second gradient.
+    of the Hessian, or of the second gradient. Hessians are multiplied by `hess_factor` and raised to
+    `hess_least` times the weight of their row (src/hessian.h).
     """
     cdef Call call = Call.__new__(Call)
     cdef fl_call *c = &call.c
@@ -800,6 +803,7 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     elif normalizer is not None:
         norm = normalizer
     c.scale = 1 / norm if norm > 0 else 0
+    c.hess_factor, c.hess_least = hess_factor, hess_least
 
     total = call.execute(n_threads, &breach)
     if breach:

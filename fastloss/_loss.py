@@ -106,7 +106,7 @@ class Loss:
 
     def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], reduction: Any, weight: Any,
              normalizer: Any, n_threads: Any, out: Any = None, other_out: Any = None,
-             vector: Any = None) -> Any:
+             vector: Any = None, hess_factor: float = 1.0, hess_least: float = 0.0) -> Any:
         if len(args) != len(self._names):
             args = self._bind(args, parameters)
         pred, target, *third = args
@@ -126,14 +126,14 @@ class Loss:
         if n_threads is not None:
             n_threads = _check.n_threads(n_threads)
         result = _core.run(self._kernel, self._targets, self._names, pred, target, vector, p, want, how,
-                           weight, normalizer, out, other_out, axis, n_threads)
+                           weight, normalizer, out, other_out, axis, n_threads, hess_factor, hess_least)
         if result is not None:
             return result
         outs = ("outs[0]", "outs[1]") if want & SECOND else ("out", "hess_out")
         x, t, w, o, h, v, axis = _check.prepare(self._names, self._targets, pred, target, p, weight, out,
                                                 other_out, vector, axis, outs)
         result = _core.run(self._kernel, self._targets, self._names, x, t, v, p, want, how, w, normalizer, o,
-                           h, axis, n_threads)
+                           h, axis, n_threads, hess_factor, hess_least)
         if result is None:
             raise TypeError(f"{self.__name__}: these arguments cannot be used together")
         return _handed(result, (o, out), (h, other_out))
@@ -189,6 +189,12 @@ class LossWithHessian(Loss):
         """
         return self._run(GRAD | HESS, args, parameters, reduction, sample_weight, normalizer, n_threads, out,
                          hess_out)
+
+    def _boosted(self, pred: Any, target: Any, parameters: dict[str, Any], sample_weight: Any, out: Any,
+                 hess_out: Any, n_threads: Any, factor: float, least: float) -> None:
+        """Of the sum: its gradient, and its Hessian times a factor, raised to `least` times the row's weight."""
+        self._run(GRAD | HESS, (pred, target), parameters, "sum", sample_weight, None, n_threads, out, hess_out,
+                  hess_factor=factor, hess_least=least)
 
 
 class SoftmaxLoss(LossWithHessian):

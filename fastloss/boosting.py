@@ -16,7 +16,6 @@ Neither library is imported: only what it hands over is used. docs/boosting.md h
 from __future__ import annotations
 
 import inspect
-from contextlib import suppress
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -25,6 +24,7 @@ import numpy as np
 from fastloss import _check
 from fastloss._loss import Loss, LossWithHessian, VectorLoss, losses
 from fastloss._metrics import Metric, metrics
+from fastloss._spare import Spare
 
 __all__ = ["lightgbm_metric", "lightgbm_objective", "xgboost_metric", "xgboost_objective"]
 
@@ -32,7 +32,8 @@ __all__ = ["lightgbm_metric", "lightgbm_objective", "xgboost_metric", "xgboost_o
 MIN_HESSIAN = 1e-16
 
 _TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
-_BLOCK = 1 << 18  # elements whose exact Hessians are held at once: 2 MB
+# Derivatives of 64 kB to 64 MB a round are written where those of the round before were, if nobody has them.
+_spare = Spare(1 << 16, 1 << 26)
 
 _HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "top_k_accuracy"})
 _PIECEWISE_LINEAR = frozenset({"mae", "quantile", "epsilon_insensitive", "mape", "hinge", "perceptron",
@@ -240,21 +241,24 @@ class Objective(_Adapter):
         if self.hessian == "lightgbm" and scores.shape[-1] < 2:
             raise ValueError(f"hessian = 'lightgbm' divides by K - 1: the scores have shape {scores.shape}, "
                              "and must have K >= 2 columns")
-        # In the order of the scores, which is the order that each library wants.
-        grad, hess = np.empty_like(scores, np.float32), np.empty_like(scores, np.float32)
-        how: Any = dict(reduction="sum", sample_weight=weight, out=grad, **self.parameters)
+        grad, hess = _pair_like(scores)
+        how: Any = dict(self.parameters)
+        n_threads = how.pop("n_threads", None)
         if not isinstance(self.hessian, str) or not isinstance(self.function, LossWithHessian):
-            self.function.grad(scores, target, **how)
+            self.function.grad(scores, target, reduction="sum", sample_weight=weight, out=grad,
+                               n_threads=n_threads, **how)
             constant = 1.0 if isinstance(self.hessian, str) else self.hessian
             hess[...] = _by_row(constant, self._mass(target, weight), hess.ndim)
             return grad, hess
+        factor = 2.0 if self.hessian == "upper" else 1.0
         if self.hessian == "lightgbm":
-            self._in_blocks(scores, target, weight, grad, hess)
-        else:
-            self.function.grad_and_hess(scores, target, hess_out=hess, **how)
-        if self.hessian == "upper":
-            hess *= np.float32(2)
-        np.maximum(hess, _by_row(self.min_hessian, self._mass(target, weight), hess.ndim), out=hess)
+            factor = scores.shape[-1] / (scores.shape[-1] - 1)
+        by_class = self._rowwise and self._shares() is not None
+        self.function._boosted(scores, target, how, weight, grad, hess, n_threads, factor,
+                               0.0 if by_class else self.min_hessian)
+        if by_class:
+            least = _by_row(self.min_hessian, self._mass(target, weight), hess.ndim)
+            np.maximum(hess, least, out=hess)
         return grad, hess
 
     def _mass(self, target: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
@@ -280,30 +284,6 @@ class Objective(_Adapter):
         share = np.asarray(self._options["class_weight"], np.float64)
         smoothing = self._options["label_smoothing"] or 0.0
         return (1 - smoothing) * share + smoothing * share.mean()
-
-    def _in_blocks(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None,
-                   grad: np.ndarray, hess: np.ndarray) -> None:
-        """Gradient, and K / (K - 1) times the Hessian, which is rounded to float32 once.
-
-        Rounded twice it splits the ties between LightGBM's candidates otherwise than LightGBM does.
-        """
-        loss = self.function
-        assert isinstance(loss, LossWithHessian)
-        n, classes = scores.shape
-        rows = max(1, _BLOCK // classes)
-        exact = np.empty((min(rows, n), classes), np.float64, "F" if scores.flags.f_contiguous else "C")
-        if len(target) == n and (weight is None or weight.shape == (n,)):
-            with suppress(ValueError):
-                for begin in range(0, n, rows):
-                    block = slice(begin, min(begin + rows, n))
-                    h, w = exact[:block.stop - begin], None if weight is None else weight[block]
-                    loss.grad_and_hess(scores[block], target[block], out=grad[block], hess_out=h,
-                                       reduction="sum", sample_weight=w, **self.parameters)
-                    np.multiply(h, classes / (classes - 1), out=hess[block], casting="same_kind")
-                return
-        # It is wrong somewhere: the error tells the row's number in the whole.
-        loss.grad(scores, target, out=grad, reduction="sum", sample_weight=weight, **self.parameters)
-        raise AssertionError("an error in a block, and none in the whole")
 
     def __repr__(self) -> str:
         arguments = [repr(self.__name__), f"hessian={self.hessian!r}", f"min_hessian={self.min_hessian!r}"]
@@ -341,6 +321,16 @@ class Evaluation(_Adapter):
         name = [] if self.__name__ == self.function.__name__ else [f"name={self.__name__!r}"]
         arguments = [repr(self.function.__name__), *name, *self._arguments()]
         return f"{self.library}_metric({', '.join(arguments)})"
+
+
+def _pair_like(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two float32 arrays in the order of the scores, which is the order that each library wants."""
+    if not (scores.flags.c_contiguous or scores.flags.f_contiguous):
+        return np.empty_like(scores, np.float32), np.empty_like(scores, np.float32)
+    both = _spare.room(2 * 4 * scores.size).view(np.float32)
+    order: Any = "C" if scores.flags.c_contiguous else "F"
+    first, second = both[:scores.size], both[scores.size:]
+    return first.reshape(scores.shape, order=order), second.reshape(scores.shape, order=order)
 
 
 def _by_row(value: float, weight: np.ndarray | None, ndim: int) -> Any:

@@ -9,6 +9,7 @@
 #define FL_ELEMENTWISE_H
 
 #include "block.h"
+#include "hessian.h"
 #include "losses/point.h"
 
 /* k: what the gradient of each element is multiplied by, or NULL: `scale`. Constant NULLs among the pointers
@@ -69,6 +70,8 @@ INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int t
         b.extra = load_block(extras, call, FL_EXTRA, first, n);
         choose(loss, &own, n, b, what, ARRAY);
     } else choose(loss, &own, n, b, what, SCALAR);
+    if (what == HESSIAN && adjusts_hess(call))
+        for (ptrdiff_t i = 0; i < n; i++) h[i] = adjusted(h[i], (T)call->hess_factor, least_hess(call, weighted ? run->weight[i] : 1));
     for (int i = 0; i < 3; i++)
         if (op[result[i].role].data) store_block(call, result[i].role, first, result[i].at, n);
     stream_fence(call->stream);

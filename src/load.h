@@ -62,7 +62,8 @@ INLINE uint16_t half_of_float(float x) {
 }
 
 /* To float on the way to a half: towards zero, and odd where that loses something, so that the second rounding sees
- * what the first one lost (Boldo and Melquiond, 2008). */
+ * what the first one lost (Boldo and Melquiond, 2008). A NaN is odd already or becomes so: a NaN. Beyond float the
+ * largest is beyond any half. */
 INLINE float narrowed(T x) {
 #if FL_BITS == 32
     return x;
@@ -72,7 +73,7 @@ INLINE float narrowed(T x) {
     double d = (double)f, size = d < 0 ? -d : d, given = x < 0 ? -x : x;
     u -= size > given;
     u |= d != x;
-    return x == x && size <= 3.4028234663852886e38 ? float_of_bits(u) : f;
+    return float_of_bits(u);
 #endif
 }
 

@@ -168,6 +168,17 @@ def test_results_larger_than_a_cache(offset, n, classes):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("offset", [0, 3])
+def test_results_of_each_type_larger_than_a_cache(offset, dtype):
+    n = (33 << 20) // dtype.itemsize // 128 * 128
+    x = np.arange(-64, 64).astype(dtype)
+    room = np.full(n + 128, 7, dtype)
+    fl.half_squared.grad(np.resize(x, n), np.zeros(n, "i1"), out=room[offset : offset + n], reduction="sum")
+    assert (room[offset : offset + n].reshape(-1, 128) == x).all()
+    assert (room[:offset] == 7).all() and (room[offset + n :] == 7).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("gap", [2, 4])
 def test_results_larger_than_a_cache_with_gaps(gap, dtype):
     """Only what lies in one piece may be stored past the cache."""

@@ -70,7 +70,7 @@ def test_multiclass(library, weighted, hessian, factor, rng):
     np.testing.assert_array_equal(also, (grad, hess))
 
 
-def test_blocks_of_the_hessian_of_lightgbm_are_its_whole(rng):
+def test_the_hessian_of_lightgbm_is_rounded_once(rng):
     scores = np.asfortranarray(rng.normal(size=(200_001, 3)))
     y, weight = rng.integers(0, 3, 200_001), rng.uniform(0, 2, 200_001)
     for w in (None, weight):
@@ -80,7 +80,7 @@ def test_blocks_of_the_hessian_of_lightgbm_are_its_whole(rng):
         np.testing.assert_array_equal(hess, (want[1] * 1.5).astype("f4"))
 
 
-def test_blocks_name_the_row_of_the_whole(rng):
+def test_errors_name_the_row(rng):
     scores = np.asfortranarray(rng.normal(size=(200_001, 3)))
     y, weight = rng.integers(0, 3, 200_001), rng.uniform(0, 2, 200_001)
     objective = lightgbm_objective("cross_entropy", hessian="lightgbm")
@@ -192,6 +192,71 @@ def test_the_floor_has_the_weight_of_its_row(hessian):
     objective = lightgbm_objective("cross_entropy", hessian=hessian, min_hessian=0.5,
                                    class_weight=[1.0, 0.5, 0.0])
     np.testing.assert_array_equal(objective(y, scores, [1.0, 1.0, 3.0, 1.0])[1][:, 0], [0.5, 0, 0.75, 0])
+
+
+FLOORED = [
+    (BCE, {}, (300,), "labels"), (BCE, {}, (30, 10), "labels"), ("binary_focal", {}, (300,), "labels"),
+    ("cross_entropy", {}, (37, 2), "labels"), ("cross_entropy", {}, (37, 5), "labels"),
+    ("cross_entropy", {"ignore_index": 1}, (37, 28), "labels"), ("cross_entropy", {}, (5, 70), "labels"),
+    ("cross_entropy", {}, (3, 3000), "labels"), ("cross_entropy", {"label_smoothing": 0.1}, (37, 5), "labels"),
+    ("cross_entropy", {"softcap": 3.0}, (37, 5), "labels"), ("cross_entropy", {}, (37, 5), "soft"),
+    ("focal", {}, (37, 5), "labels"), ("focal", {}, (37, 70), "soft"),
+]
+
+
+@each_library
+@weighted
+@pytest.mark.parametrize("name, own, shape, targets", FLOORED, ids=lambda value: str(value).replace(" ", ""))
+def test_the_floor(library, weighted, name, own, shape, targets, rng):
+    """As the kernels make it, against the Hessian and one pass of NumPy."""
+    scores = scores_as(library, 3 * rng.normal(size=shape))
+    y = rng.integers(0, 2 if name.startswith("binary") else shape[-1], shape[0])
+    if targets == "soft":
+        y = rng.dirichlet(np.ones(shape[1]), shape[0])
+    elif name.startswith("binary") and len(shape) == 2:
+        y = rng.integers(0, 2, shape)
+    weight = rng.integers(0, 3, y.shape[:1] if targets == "soft" else y.shape).astype("f4")
+    weight = weight if weighted else None
+    exact = np.empty(shape, "f4")
+    fl.losses[name].grad_and_hess(scores, y, reduction="sum", sample_weight=weight, hess_out=exact, **own)
+    least = np.float32(0.03) * (np.ones(y.shape) if weight is None else weight)
+    if "ignore_index" in own:
+        least = least * (y != 1)
+    least = least if least.shape == shape else least.reshape(shape[:1] + (1,))
+    want = np.maximum(exact, least.astype("f4"))
+    assert (want != exact).any() and (want == exact).any()
+    hess = OBJECTIVES[library](name, min_hessian=0.03, **own)(y, scores, weight)[1]
+    np.testing.assert_array_equal(hess, want)
+
+
+def test_a_nan_is_not_raised_to_the_floor():
+    scores = np.array([[np.nan, 0.0], [0.0, 0.0]], "f4")
+    hess = xgboost_objective("cross_entropy")(np.array([0, 1]), scores)[1]
+    assert np.isnan(hess).tolist() == [[True, True], [False, False]]
+    assert np.isnan(xgboost_objective(BCE)(np.array([0, 1]), scores[0])[1]).tolist() == [True, False]
+
+
+@each_library
+def test_derivatives_are_written_where_those_that_nobody_has_were(library, rng):
+    scores, y = multi(library, rng, 4000)
+    objective, data = OBJECTIVES[library]("cross_entropy"), Dataset(y)
+    first = objective(scores, data)
+    want, part = [a.copy() for a in first], first[1][5:7]
+    second = objective(1 - scores, data)  # while the first live
+    np.testing.assert_array_equal(first, want)
+    assert not any(np.shares_memory(a, b) for a in first for b in second)
+    del first, second
+    third = objective(2 - scores, data)  # and while a part of them does
+    np.testing.assert_array_equal(part, want[1][5:7])
+    assert not any(np.shares_memory(part, a) for a in third)
+    addresses = {a.ctypes.data for a in third}
+    del third, part
+    for _ in range(2):
+        again = objective(scores, data)
+        np.testing.assert_array_equal(again, want)
+    fourth = objective(scores, data)
+    assert not any(np.shares_memory(a, b) for a in again for b in fourth)
+    assert {a.ctypes.data for a in again} | {a.ctypes.data for a in fourth} >= addresses
 
 
 @each_library

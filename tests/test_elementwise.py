@@ -548,6 +548,17 @@ def test_large_residuals_do_not_overflow(dtype, r, sign):
             assert abs(fl.losses[name].grad_and_hess(x, y, **own)[1]) <= 1e-30, name
 
 
+@pytest.mark.parametrize("dtype", [F4, F8], ids=str)
+def test_the_curvature_of_pseudo_huber_far_away(dtype):
+    """(1 + a^2)^(-3/2), which is a^-3 there."""
+    for power in (10, 20, 26, 27, 28, 29, 30, 40):
+        a = 2.0 ** power
+        for delta in (1.0, 0.25):
+            x = np.array([a * delta, -a * delta], dtype)
+            hess = fl.pseudo_huber.grad_and_hess(x, np.zeros(2, dtype), delta=delta, reduction="sum")[1]
+            assert hess == pytest.approx([(1 + a * a) ** -1.5] * 2, rel=8 * eps(dtype)), (power, delta)
+
+
 @dtypes
 def test_msle_is_nan_from_minus_one_down(dtype):
     x = np.array([-1, -1.5, -np.inf, -0.5, 0], dtype)

@@ -209,6 +209,30 @@ def test_the_first_bad_label_is_named_by_its_position():
     refused(fl.cross_entropy, np.zeros((4, 5)), target[:, 2:][[0, 1, 0, 0], 0], match=r"target\[1\] = 9")
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("first, second", [(0, 1), (0, 300), (0, 1030), (5, 40_000), (299, 301)])
+def test_the_first_of_two_faults_is_named(first, second, threads):
+    """Wherever blocks and tasks end between them."""
+    n = 40_001
+    for loss, arrays, wrong in [
+        (fl.cross_entropy, [np.zeros((n, 2), "f4"), np.zeros(n, int)], 2),
+        (fl.cross_entropy, [np.zeros((n, 2), "f4"), np.zeros((n, 2))], -1),
+        (fl.cosine_embedding, [np.ones((n, 2), "f4"), np.ones((n, 2), "f4"), np.ones(n)], 0),
+        (fl.binary_cross_entropy_with_logits, [np.zeros(n), np.zeros(n)], 2),
+        (fl.mse, [np.zeros(n), np.zeros(n)], None),
+        (fl.gaussian_nll, [np.zeros(n), np.zeros(n)], None),
+    ]:
+        options = {"n_threads": threads}
+        if wrong is None:
+            array = np.ones(n)
+            options["var" if loss is fl.gaussian_nll else "sample_weight"] = array
+            wrong = -1
+        else:
+            array = arrays[-1]
+        array[[first, second]] = wrong
+        refused(loss.grad, *arrays, **options, match=rf"\[{first}(, 0)?\] = {wrong}")
+
+
 @pytest.mark.parametrize("dtype", [np.dtype(c) for c in "bhilBHIL"], ids=str)
 def test_a_label_of_any_width_is_range_checked(dtype):
     logits, target = np.zeros((4, 5)), np.array([0, 1, 2, 5], dtype)

@@ -67,16 +67,17 @@ LOOK = {
     "src/losses/point.h": Look("regression", "elementwise", ("oracle", "array", "overflow")),
     "src/elementwise.h": Look("regression", "elementwise", (
         "oracle", "layout", "array", "bits_with", "bad", "two_grad", "variance")),
+    "src/hessian.h": Look("regression binary softmax", "boosting", ("floor", "hessian")),
     "src/elementary.h": Look("core", "accuracy", ("functions",)),
     "src/real.h": Look("core regression", "accuracy mse elementwise", ("functions", "test_mse", "oracle")),
     "src/block.h": Look("regression", "inputs elementwise mse", (
         "array_param", "for_elements", "any_layout", "two_grad", "mse")),
-    "src/load.h": Look("regression", "mse inputs bits", ("test_mse", "elements", "no_copy", "gaps")),
+    "src/load.h": Look("regression", "mse inputs bits", ("test_mse", "elements", "no_copy", "than_a_cache")),
     "src/labels.h": Look("softmax", "cross_entropy inputs", ("width", "ignored", "label", "index")),
     "src/kernels.c": Look("core regression", "mse elementwise accuracy", (
         "test_mse", "domain", "last_target", "functions", "oracle")),
     "src/task.c": Look("", "mse inputs cross_entropy elementwise row_losses bits", (
-        "test_mse", "label", "weight", "domain", "for_elements", "leading", "ignored", "negative", "many",
+        "test_mse", "label", "weight", "domain", "for_elements", "leading", "ignored", "negative", "many", "faults",
         "last_target")),
     "src/dispatch.c": Look("", "isa mse"),
     "src/process.c": Look("", "threads", ("fork", "")),

@@ -37,11 +37,11 @@ INLINE point binary_cross_entropy(T pred, T target, const parameters *own) {
     c = high ? most : c;
     T yes = target, no = 1 - target, d = high ? eps : 1 - c, log_c = log_(c), log_d = log1p_(-c);
     T a = yes / c, b = no / d, miss = yes * (high ? own->k[2] : log_c), alarm = no * (high ? own->k[1] : log_d);
-    T nan = pred == pred ? 0 : pred;
     a = yes == 0 ? 0 : a, b = no == 0 ? 0 : b;
     miss = yes == 0 ? 0 : miss, alarm = no == 0 ? 0 : alarm;
-    return (point){.value = nan - miss - alarm, .grad = b - a + nan,
-                   .hess = (yes == 0 ? 0 : a / c) + (no == 0 ? 0 : b / d) + nan};
+    T value = 0 - miss - alarm, grad = b - a, hess = (yes == 0 ? 0 : a / c) + (no == 0 ? 0 : b / d);
+    int seen = pred == pred; /* a NaN is lost beside a target of 0 */
+    return (point){.value = seen ? value : pred, .grad = seen ? grad : pred, .hess = seen ? hess : pred};
 }
 
 /* alpha_t n^gamma B: B the cross entropy, n = 1 - p_t = y (1 - p) + (1 - y) p. By x, n' = (1 - 2y) v with

@@ -87,10 +87,10 @@ static void largest_others(place at, hinge_rows *h, T floor) {
         }
     }
     for (ptrdiff_t l = 0; l < at.rows; l++) {
-        T over = 1 + (h->max[l] - h->score[l]), nan = bad[l] + (h->score[l] - h->score[l] == 0 ? 0 : h->score[l]);
-        for (int i = 0; at.wide && i < LANES; i++) nan += bad[i];
-        nan = nan == nan ? 0 : nan;
-        h->loss[l] = (over <= 0 ? 0 : over) + nan;
+        T over = 1 + (h->max[l] - h->score[l]), seen = bad[l] == bad[l] ? h->score[l] : bad[l];
+        for (int i = 0; at.wide && i < LANES; i++) seen = bad[i] == bad[i] ? seen : bad[i];
+        over = over <= 0 ? 0 : over;
+        h->loss[l] = seen == seen ? over : seen;
     }
     hinge_finish(start, h);
     for (ptrdiff_t l = 0; l < at.rows; l++) h->entry[l] = h->loss[l] == 0 ? 0 : 0 - h->k[l];
@@ -178,8 +178,9 @@ static void margin_rows(place at, T margin, int squared) {
     add_double_lanes(total[1], slope, &at);
     for (ptrdiff_t l = 0; l < at.rows; l++) {
         double by = (double)per_class(gain, h.label[l] < 0 ? 0 : (ptrdiff_t)h.label[l], 1) / (double)at.call->classes;
-        T bad = total[0][l] == total[0][l] ? 0 : T_NAN, nan = h.score[l] == h.score[l] ? bad : h.score[l];
-        h.loss[l] = (T)(by == 0 ? 0 : by * total[0][l]) + nan;
+        double loss = by == 0 ? 0 : by * total[0][l], seen = (double)h.score[l];
+        loss = total[0][l] == total[0][l] ? loss : total[0][l];
+        h.loss[l] = (T)(seen == seen ? loss : seen);
         h.weight[l] *= by == 0 && h.loss[l] != h.loss[l] ? 1 : by; /* a NaN is not lost */
     }
     hinge_finish(start, &h);

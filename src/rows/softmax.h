@@ -39,7 +39,7 @@ typedef struct {
     int dense;           /* q is an array: soft targets or smoothing */
     const share_kernel *shares;  /* a loss of every class's share, or NULL */
     int outer;           /* which function of the cross entropy the loss is */
-    int general;         /* softcap, Hessian or Hv: every derivative from the full formula */
+    int general;         /* softcap, Hv, or the Hessian of an array of targets: every derivative from the full formula */
     int wide;
     ptrdiff_t kept;      /* elements kept a row (wide) or a group; 0: none */
     ptrdiff_t batch;     /* rows that go through each pass together */
@@ -157,9 +157,10 @@ static void softmax(const fl_call *call, const fl_run *run, int outer, const sha
         .scale = p->softcap != 0 ? 1 : (T)p->logit_scale,
         .dense = !shares && (op[FL_TARGET].data || p->smooth),
         .shares = shares, .outer = outer,
-        .general = p->softcap != 0 || op[FL_HESS].data || op[FL_HVP].data,
+        .general = p->softcap != 0 || op[FL_HVP].data,
         .wide = !call->lanes_across,
     };
+    j.general |= j.dense && op[FL_HESS].data;
     int per_class_output = op[FL_GRAD].data || op[FL_HESS].data || op[FL_HVP].data || op[FL_SOFTMAX].data || op[FL_LOG_SOFTMAX].data;
     int facts = op[FL_LOGSUMEXP].data || op[FL_ENTROPY].data || op[FL_CORRECT].data;
     ptrdiff_t padded = round_up(call->classes, LANES), at_once = LANES, batch = 1;

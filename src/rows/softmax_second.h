@@ -2,6 +2,7 @@
 #ifndef FL_SOFTMAX_SECOND_H
 #define FL_SOFTMAX_SECOND_H
 
+#include "../hessian.h"
 #include "shares.h"
 #include "softmax_first.h"
 
@@ -32,12 +33,13 @@ static void outer_loss(int outer, T parameter, const T *p, const T *not_p, T *lo
     if (outer == GENERALIZED) through(generalized_share, parameter, p, not_p, loss, slope, bend);
 }
 
-/* From the sums of up to LANES rows: losses, and the constants of the second pass. */
+/* From the sums of up to LANES rows: losses, and the constants of the second pass. A choice between two numbers of
+ * which one is used nowhere else becomes a branch, and the loop scalar: it is a loop of its own. */
 static void rows_finish(const fl_call *call, T scale, int outer, const sums *s, const hard *y, T *loss, T *logsumexp,
                         rows *r) {
-    double z = call->softmax.z_loss, factor = call->softmax.factor;
+    const double z = call->softmax.z_loss, factor = call->softmax.factor;
     T s_minus_1[LANES], down[LANES], e_label[LANES], label_on_top[LANES], p[LANES], not_p[LANES], slope[LANES], bend[LANES];
-    double q_below[LANES];
+    double q_below[LANES], lse[LANES], ks[LANES], z_slope[LANES] = {0}, z_term[LANES] = {0};
     EACH_LANE(l) {
         double others = s->others[l] + (s->ties[l] - 1);
         s_minus_1[l] = is_finite(s->max[l]) ? (T)others : T_NAN;
@@ -54,23 +56,28 @@ static void rows_finish(const fl_call *call, T scale, int outer, const sums *s, 
         label_on_top[l] = where_(on_top, 1);
     }
     EACH_LANE(l) {
+        lse[l] = (double)scale * (double)s->max[l] + (double)r->log_s[l];
+        ks[l] = call->scale * y->weight[l] * factor;
+    }
+    if (z != 0) EACH_LANE(l) z_slope[l] = 2 * z * lse[l], z_term[l] = z * lse[l] * lse[l];
+    EACH_LANE(l) ks[l] = y->weight[l] != 0 ? ks[l] : 0;
+    EACH_LANE(l) {
         double others = (double)s_minus_1[l], q = (double)y->q[l], below = s->below[l] + q_below[l];
-        double mass = s->below[l] + s->at[l] + q, log_s = (double)r->log_s[l];
-        double inv_s = 1 / (1 + others), lse = (double)scale * (double)s->max[l] + log_s, z_slope = z != 0 ? 2 * z * lse : 0, z_term = z != 0 ? z * lse * lse : 0;
-        double k = y->weight[l] != 0 ? call->scale * y->weight[l] * factor : 0, coef = k * (mass + z_slope) * inv_s;
-        double top = k * (below - mass * others * inv_s + z_slope * inv_s);
-        double label = coef * (double)e_label[l] - k * q, on_top = (double)label_on_top[l];
-        loss[l] = (T)(factor * (mass * log_s + s->dot[l] + (double)down[l] + z_term));
-        logsumexp[l] = (T)lse;
+        double mass = s->below[l] + s->at[l] + q, log_s = (double)r->log_s[l], inv_s = 1 / (1 + others);
+        double coef = ks[l] * (mass + z_slope[l]) * inv_s;
+        double top = ks[l] * (below - mass * others * inv_s + z_slope[l] * inv_s);
+        loss[l] = (T)(factor * (mass * log_s + s->dot[l] + (double)down[l] + z_term[l]));
+        logsumexp[l] = (T)lse[l];
         r->inv_s[l] = (T)inv_s;
         r->rest[l] = (T)(others * inv_s);
         r->coef[l] = (T)coef;
-        r->k[l] = (T)k;
+        r->k[l] = (T)ks[l];
         r->top[l] = (T)top;
-        r->label[l] = (T)(on_top != 0 ? top : label) * y->slope[l];
-        r->two_z[l] = (T)(2 * z * k);
+        r->label[l] = (T)(coef * (double)e_label[l] - ks[l] * q);
+        r->two_z[l] = (T)(2 * z * ks[l]);
         r->curve[l] = r->mean_v[l] = r->sum[l] = r->below[l] = r->below_bend[l] = 0;
     }
+    EACH_LANE(l) r->label[l] = (label_on_top[l] != 0 ? r->top[l] : r->label[l]) * y->slope[l];
     if (outer == NONE) return;
     EACH_LANE(l) {
         T p_label = e_label[l] * r->inv_s[l];
@@ -120,6 +127,18 @@ INLINE void tile_grad_hard(const place *at, const rows *r, const T *x, const T *
         }
 }
 
+/* The Hessian by u of a class. Where e is 1 p is 1 / s, and 1 - p others / s. */
+INLINE T hess_u(const rows *r, int l, T e, int at_label) {
+    T p = e * r->inv_s[l], away = 1 - p, not_p = e == 1 ? r->rest[l] : away, turn = at_label ? not_p : p; /* |p - t| of a hard target */
+    return r->coef[l] * e * not_p + r->two_z[l] * p * p + r->curve[l] * turn * turn;
+}
+
+/* Away from the label of a hard target. */
+INLINE void tile_hess_hard(const rows *r, const T *e, ptrdiff_t chunks, T slope, T *h) {
+    for (ptrdiff_t k = 0; k < chunks; k++)
+        EACH_LANE(l) h[k * LANES + l] = slope * slope * hess_u(r, l, e[k * LANES + l], 0);
+}
+
 INLINE T grad_u(const rows *r, int l, T x, T e, T q) {
     return x == r->special[l] ? r->top[l] : r->coef[l] * e - r->k[l] * q;
 }
@@ -139,11 +158,9 @@ INLINE void tile_general(const rows *r, int dense, const T *x, const T *e, const
         EACH_LANE(l) {
             ptrdiff_t i = k * LANES + l;
             T d = slope[i], p = e[i] * r->inv_s[l], ap = r->coef[l] * e[i];
-            T gu = dense ? grad_u(r, l, x[i], e[i], q[i]) : q[i] != 0 ? r->label[l] : ap;
-            T not_p = x[i] == r->max[l] ? r->rest[l] : 1 - p, dv = d * v[i];
+            T gu = dense ? grad_u(r, l, x[i], e[i], q[i]) : q[i] != 0 ? r->label[l] : ap, dv = d * v[i];
             g[i] = d * gu;
-            T turn = q[i] != 0 ? not_p : p; /* |p - t| of a hard target */
-            h[i] = d * d * (ap * not_p + r->two_z[l] * p * p + r->curve[l] * turn * turn) + gu * bend[i];
+            h[i] = d * d * hess_u(r, l, e[i], q[i] != 0) + gu * bend[i];
             hv[i] = d * (ap * (dv - r->mean_v[l]) + r->two_z[l] * p * r->mean_v[l]) + gu * bend[i] * v[i];
         }
 }
@@ -204,25 +221,37 @@ static void middle_pass(const place *start, T scale, const hard *y, rows *r, T *
 
 /* Rows that do not count have zeros for a gradient, whatever they hold. */
 INLINE void clear_uncounted(const place *at, const rows *r, T *g) {
+    int some = 0;
+    for (int l = 0; l < LANES; l++) some |= r->k[l] == 0;
+    if (!some) return;
     for (ptrdiff_t l = 0; l < at->rows; l++)
         if (r->k[at->lane + l] == 0)
             for (ptrdiff_t i = 0; i < at->chunks * LANES; i += at->wide ? 1 : LANES) g[i + l] = 0;
+}
+
+/* The Hessians of a tile, as the call wants them. */
+static void deliver_hess(const place *at, const rows *r, const hard *y, T *h) {
+    T factor = (T)at->call->hess_factor, least[LANES];
+    EACH_LANE(l) least[l] = least_hess(at->call, y->weight[at->wide ? at->lane : l]);
+    for (ptrdiff_t k = 0; k < at->chunks && adjusts_hess(at->call); k++)
+        EACH_LANE(l) h[k * LANES + l] = adjusted(h[k * LANES + l], factor, least[l]);
+    clear_uncounted(at, r, h);
+    deliver(at, FL_HESS, h);
 }
 
 static void write_general(const place *at, const rows *r, int dense, const T *x, const T *e, const hard *y) {
     T qs[TILE], vs[TILE] = {0}, slope[TILE], bend[TILE], g[TILE], h[TILE], hv[TILE];
     const fl_operand *op = at->call->op;
     const T *q = fetch_target(at, y, qs, NULL), *v = op[FL_VECTOR].data ? fetch(at, FL_VECTOR, vs, 0) : vs;
-    const struct { int role; T *tile; } result[] = {{FL_GRAD, g}, {FL_HESS, h}, {FL_HVP, hv}};
     rows here;
     rows_spread(&here, r, at);
     slopes(at, slope, bend);
     tile_general(&here, dense, x, e, q, v, slope, bend, at->chunks, g, h, hv);
-    for (int i = 0; i < 3; i++) {
-        if (!op[result[i].role].data) continue;
-        clear_uncounted(at, r, result[i].tile);
-        deliver(at, result[i].role, result[i].tile);
-    }
+    clear_uncounted(at, r, g);
+    clear_uncounted(at, r, hv);
+    if (op[FL_GRAD].data) deliver(at, FL_GRAD, g);
+    if (op[FL_HESS].data) deliver_hess(at, r, y, h);
+    if (op[FL_HVP].data) deliver(at, FL_HVP, hv);
 }
 
 static void write_dense(const place *at, T scale, const rows *r, const T *x, const T *e, const hard *y) {
@@ -247,21 +276,37 @@ static void write_hard(const place *at, T scale, const rows *r, const T *x, cons
     deliver(at, FL_GRAD, g);
 }
 
+static void write_hess_hard(const place *at, T scale, const rows *r, const T *e, const hard *y) {
+    T h[TILE];
+    rows here;
+    int curved = 0;
+    spread(here.inv_s, r->inv_s, at);
+    spread(here.rest, r->rest, at);
+    spread(here.coef, r->coef, at);
+    spread(here.two_z, r->two_z, at);
+    spread(here.curve, r->curve, at);
+    tile_hess_hard(&here, e, at->chunks, scale, h);
+    for (int l = 0; l < LANES; l++) curved |= here.curve[l] != 0;
+    for (ptrdiff_t l = 0; curved && l < at->rows; l++) {
+        ptrdiff_t i = position(at, y->at[at->lane + l], l);
+        if (i >= 0) h[i] = scale * scale * hess_u(r, at->lane + (int)l, e[i], 1);
+    }
+    deliver_hess(at, r, y, h);
+}
+
 /* `kept`: the exponentials of the first pass, where one tile held the row. */
 static void second_pass(place at, T scale, const rows *r, int dense, int general, const hard *y, const T *kept) {
     const fl_operand *op = at.call->op;
-    int labelled = op[FL_GRAD].data && !dense && !general, log_softmax = op[FL_LOG_SOFTMAX].data != NULL;
-    int need_x = !kept || dense || general || log_softmax;
+    int hard_target = !dense && !general, log_softmax = op[FL_LOG_SOFTMAX].data != NULL;
+    int need_x = !kept || dense || general || log_softmax, gradient_alone = hard_target && op[FL_GRAD].data && !op[FL_HESS].data;
     T xs[TILE], es[TILE], out[TILE];
     while (next_tile(&at)) {
         const T *x = need_x ? fetch_logits(&at, y, xs) : NULL, *e = kept;
-        if (labelled) {
-            write_hard(&at, scale, r, x, e, y);
-            continue;
-        }
-        if (!kept) tile_shift_exp(&at, r, x, scale, es), e = es;
+        if (!kept && !gradient_alone) tile_shift_exp(&at, r, x, scale, es), e = es;
+        if (hard_target && op[FL_GRAD].data) write_hard(&at, scale, r, x, e, y);
+        if (hard_target && op[FL_HESS].data) write_hess_hard(&at, scale, r, e, y);
         if (general) write_general(&at, r, dense, x, e, y);
-        else if (op[FL_GRAD].data) write_dense(&at, scale, r, x, e, y);
+        if (dense && !general && op[FL_GRAD].data) write_dense(&at, scale, r, x, e, y);
         if (op[FL_SOFTMAX].data) tile_softmax(&at, r, e, out), deliver(&at, FL_SOFTMAX, out);
         if (log_softmax) tile_log_softmax(&at, r, x, scale, out), deliver(&at, FL_LOG_SOFTMAX, out);
     }

@@ -128,9 +128,7 @@ static void second_pass_of_shares(place at, T scale, const share_kernel *f, cons
         f->write(&here, &tile, g, op[FL_HESS].data ? h : NULL);
         clear_uncounted(&at, r, g);
         deliver(&at, FL_GRAD, g);
-        if (!op[FL_HESS].data) continue;
-        clear_uncounted(&at, r, h);
-        deliver(&at, FL_HESS, h);
+        if (op[FL_HESS].data) deliver_hess(&at, r, y, h);
     }
 }
 

@@ -14,6 +14,15 @@
 
 enum { CHUNKS = 64, TILE = CHUNKS * LANES };
 
+/* Four elements, and the four of two such that are counted out. */
+typedef T four __attribute__((vector_size(4 * sizeof(T))));
+#if defined(__clang__) || __GNUC__ >= 12
+#define FOUR_OF(a, b, i, j, k, m) __builtin_shufflevector(a, b, i, j, k, m)
+#else
+typedef Tint four_places __attribute__((vector_size(4 * sizeof(T))));
+#define FOUR_OF(a, b, i, j, k, m) __builtin_shuffle(a, b, (four_places){i, j, k, m})
+#endif
+
 /* Classes c .. c + n of one row; a whole number of native chunks is used where it lies. */
 INLINE const T *load_wide(T *tile, const char *row, int type, ptrdiff_t along, ptrdiff_t c, ptrdiff_t n, T pad) {
     const char *from = row + c * along;
@@ -30,20 +39,43 @@ INLINE const T *load_wide(T *tile, const char *row, int type, ptrdiff_t along, p
     return tile;
 }
 
-/* Transposes: `rows` of n elements each <-> chunks. */
+/* Four by four elements, `from_step` and `to_step` apart, with rows and columns changed over. */
+INLINE void transpose_four(T *to, ptrdiff_t to_step, const T *from, ptrdiff_t from_step) {
+    four in[4], half[4], out[4];
+    for (int i = 0; i < 4; i++) memcpy(&in[i], from + i * from_step, sizeof in[i]);
+    half[0] = FOUR_OF(in[0], in[1], 0, 4, 1, 5), half[1] = FOUR_OF(in[0], in[1], 2, 6, 3, 7);
+    half[2] = FOUR_OF(in[2], in[3], 0, 4, 1, 5), half[3] = FOUR_OF(in[2], in[3], 2, 6, 3, 7);
+    out[0] = FOUR_OF(half[0], half[2], 0, 1, 4, 5), out[1] = FOUR_OF(half[0], half[2], 2, 3, 6, 7);
+    out[2] = FOUR_OF(half[1], half[3], 0, 1, 4, 5), out[3] = FOUR_OF(half[1], half[3], 2, 3, 6, 7);
+    for (int i = 0; i < 4; i++) memcpy(to + i * to_step, &out[i], sizeof out[i]);
+}
+
+/* LANES rows of n elements <-> n chunks. The last four classes may overlap those before them. */
+INLINE void transpose(T *chunks, T *rows, ptrdiff_t n, int to_chunks) {
+    for (ptrdiff_t c = 0; n < 4 && c < n; c++)
+        for (ptrdiff_t l = 0; l < LANES; l++) {
+            if (to_chunks) chunks[c * LANES + l] = rows[l * n + c];
+            else rows[l * n + c] = chunks[c * LANES + l];
+        }
+    for (ptrdiff_t at = 0; n >= 4 && at < n; at += 4) {
+        ptrdiff_t c = at < n - 4 ? at : n - 4;
+        for (ptrdiff_t l = 0; l < LANES; l += 4) {
+            if (to_chunks) transpose_four(chunks + c * LANES + l, LANES, rows + l * n + c, n);
+            else transpose_four(rows + l * n + c, n, chunks + c * LANES + l, LANES);
+        }
+    }
+}
+
+/* The same of `rows` rows; what a chunk holds of other rows is 0. */
 INLINE void rows_to_chunks(T *tile, const T *from, ptrdiff_t rows, ptrdiff_t n) {
-    if (rows == LANES)
-        for (ptrdiff_t c = 0; c < n; c++)
-            for (ptrdiff_t l = 0; l < LANES; l++) tile[c * LANES + l] = from[l * n + c];
+    if (rows == LANES) transpose(tile, (T *)(uintptr_t)from, n, 1);
     else
         for (ptrdiff_t c = 0; c < n; c++)
             for (ptrdiff_t l = 0; l < LANES; l++) tile[c * LANES + l] = l < rows ? from[l * n + c] : 0;
 }
 
 INLINE void chunks_to_rows(T *to, const T *tile, ptrdiff_t rows, ptrdiff_t n) {
-    if (rows == LANES)
-        for (ptrdiff_t c = 0; c < n; c++)
-            for (ptrdiff_t l = 0; l < LANES; l++) to[l * n + c] = tile[c * LANES + l];
+    if (rows == LANES) transpose((T *)(uintptr_t)tile, to, n, 0);
     else
         for (ptrdiff_t l = 0; l < rows; l++)
             for (ptrdiff_t c = 0; c < n; c++) to[l * n + c] = tile[c * LANES + l];
@@ -73,6 +105,10 @@ INLINE void store_across(char *data, int type, ptrdiff_t step, ptrdiff_t along, 
     char *to = data + c * along;
     if (along > step && step >= 0 && step != n * along) {
         for (ptrdiff_t k = 0; k < n; k++) store(to + k * along, type, step, tile + k * LANES, rows, 0);
+        return;
+    }
+    if (step == n * along && !stream && is_native(to, type, along)) {
+        chunks_to_rows((T *)(void *)to, tile, rows, n);
         return;
     }
     chunks_to_rows(buffer, tile, rows, n);

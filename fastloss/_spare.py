@@ -1,0 +1,46 @@
+"""Memory that is lent out, and lent out again when it comes back.
+
+Fresh pages cost as much as a loss: the system fills them with zeros, one fault at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class Spare:
+    """At most one block of memory, of `least` to `most` bytes, that nothing uses at the moment."""
+
+    def __init__(self, least: int, most: float = float("inf")) -> None:
+        self._least, self._most = least, most
+        self._free: list[np.ndarray] = []  # in which to put and from which to take is one step for all threads
+
+    def room(self, size: int) -> np.ndarray:
+        """So many bytes, uninitialised. They come back when the last array on them is gone."""
+        if not self._least <= size <= self._most:
+            return np.empty(size, np.uint8)
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            memory = None
+        if memory is None or not size <= memory.nbytes <= 2 * size:
+            del memory  # never both
+            memory = np.empty(size, np.uint8)
+        return np.asarray(_Lent(memory, self._free))[:size]
+
+    def clear(self) -> None:
+        self._free.clear()
+
+
+class _Lent:
+    """What the arrays on a block hold on to, and nothing else does."""
+
+    def __init__(self, memory: np.ndarray, free: list[np.ndarray]) -> None:
+        self._memory, self._free = memory, free
+        self.__array_interface__: dict[str, Any] = memory.__array_interface__
+
+    def __del__(self) -> None:
+        if not self._free:
+            self._free.append(self._memory)
