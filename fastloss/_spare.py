@@ -15,7 +15,7 @@ class Spare:
 
     def __init__(self, least: int, most: float = float("inf")) -> None:
         self._least, self._most = least, most
-        self._free: list[np.ndarray] = []  # in which to put and from which to take is one step for all threads
+        self._free: list[np.ndarray] = []  # to put in and to take out is one step for all threads
 
     def room(self, size: int) -> np.ndarray:
         """So many bytes, uninitialised. They come back when the last array on them is gone."""

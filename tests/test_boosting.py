@@ -198,8 +198,8 @@ FLOORED = [
     (BCE, {}, (300,), "labels"), (BCE, {}, (30, 10), "labels"), ("binary_focal", {}, (300,), "labels"),
     ("cross_entropy", {}, (37, 2), "labels"), ("cross_entropy", {}, (37, 5), "labels"),
     ("cross_entropy", {"ignore_index": 1}, (37, 28), "labels"), ("cross_entropy", {}, (5, 70), "labels"),
-    ("cross_entropy", {}, (3, 3000), "labels"), ("cross_entropy", {"label_smoothing": 0.1}, (37, 5), "labels"),
-    ("cross_entropy", {"softcap": 3.0}, (37, 5), "labels"), ("cross_entropy", {}, (37, 5), "soft"),
+    ("cross_entropy", {}, (3, 3000), "labels"), ("cross_entropy", {"softcap": 3.0}, (37, 5), "labels"),
+    ("cross_entropy", {"label_smoothing": 0.1}, (37, 5), "labels"), ("cross_entropy", {}, (37, 5), "soft"),
     ("focal", {}, (37, 5), "labels"), ("focal", {}, (37, 70), "soft"),
 ]
 
@@ -222,7 +222,7 @@ def test_the_floor(library, weighted, name, own, shape, targets, rng):
     least = np.float32(0.03) * (np.ones(y.shape) if weight is None else weight)
     if "ignore_index" in own:
         least = least * (y != 1)
-    least = least if least.shape == shape else least.reshape(shape[:1] + (1,))
+    least = least if least.shape == shape else least.reshape((*shape[:1], 1))
     want = np.maximum(exact, least.astype("f4"))
     assert (want != exact).any() and (want == exact).any()
     hess = OBJECTIVES[library](name, min_hessian=0.03, **own)(y, scores, weight)[1]

@@ -25,7 +25,8 @@ PAIRS = {
 BINARY = re.compile(rf"(?<=[\w)\]]) ({'|'.join(map(re.escape, sorted(PAIRS, key=len, reverse=True)))})(?=\s)")
 NUMBER = re.compile(r"(?<![\w.])(?:0x[\da-f]+(?:p-?\d+)?|\d+(?:\.\d*)?(?:e[+-]?\d+)?)(?=[uf]?\b)")
 WORD = r"([\w.>\[\]-]+)"
-CLIP = re.compile(rf"{WORD} ([<>]=?) {WORD} \? {WORD} : {WORD}|if \({WORD} ([<>]=?) {WORD}\) {WORD} = {WORD};")
+CLIP = re.compile(rf"{WORD} ([<>]=?) {WORD} \? {WORD} : {WORD}|"
+                  rf"if \({WORD} ([<>]=?) {WORD}\) {WORD} = {WORD};")
 SIGN = re.compile(r"(?:(?<=[(,=?:{] )|(?<=\()|(?<=return ))-(?=[\w(])")
 NOT = re.compile(r"[!~](?=[\w(])")
 STEP = re.compile(r"(?:\+\+|--)(?=;)")

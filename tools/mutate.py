@@ -77,8 +77,8 @@ LOOK = {
     "src/kernels.c": Look("core regression", "mse elementwise accuracy", (
         "test_mse", "domain", "last_target", "functions", "oracle")),
     "src/task.c": Look("", "mse inputs cross_entropy elementwise row_losses bits", (
-        "test_mse", "label", "weight", "domain", "for_elements", "leading", "ignored", "negative", "many", "faults",
-        "last_target")),
+        "test_mse", "label", "weight", "domain", "for_elements", "leading", "ignored", "negative", "many",
+        "faults", "last_target")),
     "src/dispatch.c": Look("", "isa mse"),
     "src/process.c": Look("", "threads", ("fork", "")),
     "src/threads.c": Look("", "threads"),
