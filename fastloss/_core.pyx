@@ -680,7 +680,7 @@ LABELS, SOFT, VECTORS = _LABELS, _SOFT, _VECTORS
 
 # Elements a task holds: few enough to share out evenly.
 cdef ptrdiff_t TASK = 16384
-# Results larger than the last-level cache of the machines measured go past it.
+# Scores and results together larger than the last-level cache of the machines measured: results go past it.
 cdef ptrdiff_t STREAM_BYTES = 32 << 20
 
 
@@ -719,13 +719,13 @@ cdef object _like(pred):
 
 cdef int _prepare(Call call) except -1:
     cdef int role
-    cdef ptrdiff_t bytes = call.c.rows * call.c.classes
+    cdef ptrdiff_t bytes = call.held[FL_PRED].len
     call.collapse()
     call.divide(TASK)
     for role in range(FL_GRAD, FL_ROLES):
-        if call.holds[role] and call.held[role].buf != call.held[FL_PRED].buf \
-                and bytes * call.held[role].itemsize > STREAM_BYTES:
-            call.c.stream = 1
+        if call.holds[role] and call.held[role].buf != call.held[FL_PRED].buf:
+            bytes += call.held[role].len
+            call.c.stream |= bytes > STREAM_BYTES
     return 0
 
 

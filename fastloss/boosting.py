@@ -32,6 +32,9 @@ __all__ = ["lightgbm_metric", "lightgbm_objective", "xgboost_metric", "xgboost_o
 MIN_HESSIAN = 1e-16
 
 _TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+# XGBoost comes with an OpenMP of its own. The idle threads of ours would spin beside its rounds for milliseconds,
+# more than a second thread gains below so many scores.
+_ALONE = 1 << 22
 # Derivatives of 64 kB to 64 MB a round are written where those of the round before were, if nobody has them.
 _spare = Spare(1 << 16, 1 << 26)
 
@@ -60,7 +63,7 @@ def xgboost_objective(loss: Loss | str, *, hessian: str | float = "exact", min_h
     min_hessian : > 0, what a Hessian is raised to, times the weight of its row. Hessians may be negative
         (focal), zero (huber beyond delta) or too small for float32. A weight is sample_weight times
         class_weight, and 0 where the label is ignore_index; a number for `hessian` is multiplied by it too
-    n_threads : as for every loss
+    n_threads : as for every loss; with XGBoost one, if nothing is said, up to four million scores
     **parameters : the loss's own
 
     Returns
@@ -109,7 +112,7 @@ def xgboost_metric(metric: Loss | Metric | str, *, name: str | None = None,
     metric : a loss or a metric, or its name. With an objective from here XGBoost hands over raw scores; with
         one of its own, probabilities: "log_loss", "binary_cross_entropy", threshold=0.5 are for those
     name : what it is called in the log, by default the loss's own name
-    n_threads : as for every loss
+    n_threads : as for every loss; with XGBoost one, if nothing is said, up to four million scores
     **parameters : its own, one number a metric: `k` of top_k_accuracy is an integer
 
     Returns
@@ -210,6 +213,10 @@ class _Adapter:
                              f"{self.function.__name__} takes classes 0 to K - 1")
         return integers
 
+    def _threads(self, scores: np.ndarray) -> int | None:
+        chosen = self.parameters.get("n_threads")
+        return 1 if chosen is None and self.library == "xgboost" and scores.size < _ALONE else chosen
+
     def _arguments(self) -> list[str]:
         return [f"{name}={value!r}" for name, value in self.parameters.items()]
 
@@ -243,7 +250,8 @@ class Objective(_Adapter):
                              "and must have K >= 2 columns")
         grad, hess = _pair_like(scores)
         how: Any = dict(self.parameters)
-        n_threads = how.pop("n_threads", None)
+        how.pop("n_threads", None)
+        n_threads = self._threads(scores)
         if not isinstance(self.hessian, str) or not isinstance(self.function, LossWithHessian):
             self.function.grad(scores, target, reduction="sum", sample_weight=weight, out=grad,
                                n_threads=n_threads, **how)
@@ -312,7 +320,8 @@ class Evaluation(_Adapter):
 
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
         scores, target, weight = self._operands(first, second, sample_weight)
-        value = self.function(scores, target, sample_weight=weight, **self.parameters)
+        how = {**self.parameters, "n_threads": self._threads(scores)}
+        value = self.function(scores, target, sample_weight=weight, **how)
         if self.library == "lightgbm":
             return self.__name__, value, self.higher_is_better
         return (self.__name__, value) if hasattr(second, "get_label") else value

@@ -70,8 +70,7 @@ INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int t
         b.extra = load_block(extras, call, FL_EXTRA, first, n);
         choose(loss, &own, n, b, what, ARRAY);
     } else choose(loss, &own, n, b, what, SCALAR);
-    if (what == HESSIAN && adjusts_hess(call))
-        for (ptrdiff_t i = 0; i < n; i++) h[i] = adjusted(h[i], (T)call->hess_factor, least_hess(call, weighted ? run->weight[i] : 1));
+    if (what == HESSIAN && adjusts_hess(call)) adjust_hess(call, run->weight, h, n);
     for (int i = 0; i < 3; i++)
         if (op[result[i].role].data) store_block(call, result[i].role, first, result[i].at, n);
     stream_fence(call->stream);

@@ -232,7 +232,7 @@ INLINE void clear_uncounted(const place *at, const rows *r, T *g) {
 /* The Hessians of a tile, as the call wants them. */
 static void deliver_hess(const place *at, const rows *r, const hard *y, T *h) {
     T factor = (T)at->call->hess_factor, least[LANES];
-    EACH_LANE(l) least[l] = least_hess(at->call, y->weight[at->wide ? at->lane : l]);
+    EACH_LANE(l) least[l] = least_hess(at->call->hess_least, y->weight[at->wide ? at->lane : l]);
     for (ptrdiff_t k = 0; k < at->chunks && adjusts_hess(at->call); k++)
         EACH_LANE(l) h[k * LANES + l] = adjusted(h[k * LANES + l], factor, least[l]);
     clear_uncounted(at, r, h);
