@@ -192,7 +192,7 @@ class LossWithHessian(Loss):
 
     def _boosted(self, pred: Any, target: Any, parameters: dict[str, Any], sample_weight: Any, out: Any,
                  hess_out: Any, n_threads: Any, factor: float, least: float) -> None:
-        """Of the sum: gradient, and Hessian times a factor but no less than `least` times the row's weight."""
+        """Of the sum: gradient, and Hessian times a factor, no less than `least` times the row's weight."""
         self._run(GRAD | HESS, (pred, target), parameters, "sum", sample_weight, None, n_threads, out,
                   hess_out, hess_factor=factor, hess_least=least)
 

@@ -32,8 +32,8 @@ __all__ = ["lightgbm_metric", "lightgbm_objective", "xgboost_metric", "xgboost_o
 MIN_HESSIAN = 1e-16
 
 _TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
-# XGBoost comes with an OpenMP of its own. The idle threads of ours would spin beside its rounds for milliseconds,
-# more than a second thread gains below so many scores.
+# XGBoost comes with an OpenMP of its own. The idle threads of ours would spin beside its rounds for
+# milliseconds, more than a second thread gains below so many scores.
 _ALONE = 1 << 22
 # Derivatives of 64 kB to 64 MB a round are written where those of the round before were, if nobody has them.
 _spare = Spare(1 << 16, 1 << 26)

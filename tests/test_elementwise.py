@@ -551,12 +551,14 @@ def test_large_residuals_do_not_overflow(dtype, r, sign):
 @pytest.mark.parametrize("dtype", [F4, F8], ids=str)
 def test_the_curvature_of_pseudo_huber_far_away(dtype):
     """(1 + a^2)^(-3/2), which is a^-3 there."""
-    for power in (10, 20, 26, 27, 28, 29, 30, 40):
+    for power in (10, 20, 26, 27, 28, 29, 30, 40, 59, 60, 61, 80):
+        if dtype == F4 and power > 40:
+            continue  # below float32's normal numbers
         a = 2.0 ** power
         for delta in (1.0, 0.25):
             x = np.array([a * delta, -a * delta], dtype)
             hess = fl.pseudo_huber.grad_and_hess(x, np.zeros(2, dtype), delta=delta, reduction="sum")[1]
-            assert hess == pytest.approx([(1 + a * a) ** -1.5] * 2, rel=8 * eps(dtype)), (power, delta)
+            assert hess == pytest.approx([(1 + a * a) ** -1.5] * 2, rel=8 * eps(dtype), abs=0), (power, delta)
 
 
 @dtypes

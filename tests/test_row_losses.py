@@ -837,6 +837,25 @@ def test_beyond_a_cosine_of_one():
         differentiate(name, [x, y], scale=2.0)
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("classes", [3, 100])
+def test_rows_that_count_alone_and_rows_left_out(name, classes):
+    """At each place among those that the kernel takes together."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(35, classes)), rng.integers(0, classes, 35)
+    loss = fl.losses[name]
+    whole = loss.grad_and_hess(x, y, reduction="sum")
+    for row in range(35):
+        only = np.arange(35) == row
+        for got, want in zip(loss.grad_and_hess(x, y, reduction="sum", sample_weight=only), whole):
+            assert np.array_equal(got[row], want[row]) and not got[~only].any()
+        spoilt, ignoring = np.where(only[:, None], np.nan, x), np.where(only, -100, y)
+        for options in ({"sample_weight": ~only}, {}):
+            labels = y if options else ignoring
+            for got, want in zip(loss.grad_and_hess(spoilt, labels, reduction="sum", **options), whole):
+                assert np.array_equal(got[~only], want[~only]) and not got[only].any()
+
+
 def test_arcface_falls_back_where_the_angle_would_pass_pi():
     m = 0.5
     for c in (-0.88, -0.95, -1.0):  # -cos m = -0.8776

@@ -59,7 +59,9 @@ SOFTMAX = Look("softmax", "cross_entropy gradients primitives row_losses accurac
     "test_matches_the_oracle.*(?:1|2|10|65|1000)]", "test_rows", "test_gradients", "class_axis", "ignored",
     "bad_row", "minus_inf", "confident", "test_accuracy.*(?:64|1000)"))
 SHARES = Look("softmax", "row_losses", (f"(?:focal|poly|generalized|brier|js_div){WIDTHS}", "focal|poly|js"))
-MARGINS = Look("softmax", "row_losses", (f"(?:am_softmax|arcface|l_softmax){WIDTHS}", "softmax|arcface"))
+MARGINS = Look("softmax", "row_losses", (
+    f"(?:am_softmax|arcface|l_softmax){WIDTHS}", "softmax|arcface|cosine_of_one"))
+HESSIAN = Look("regression binary softmax", "boosting", ("floor", "hessian"))
 SEPARABLE = "(?:nll|log_loss|kl_div|brier_from)"
 LOOK = {
     "src/losses/regression.h": Look("regression", "elementwise"),
@@ -67,7 +69,7 @@ LOOK = {
     "src/losses/point.h": Look("regression", "elementwise", ("oracle", "array", "overflow")),
     "src/elementwise.h": Look("regression", "elementwise", (
         "oracle", "layout", "array", "bits_with", "bad", "two_grad", "variance")),
-    "src/hessian.h": Look("regression binary softmax", "boosting", ("floor", "hessian")),
+    "src/hessian.h": HESSIAN,
     "src/elementary.h": Look("core", "accuracy", ("functions",)),
     "src/real.h": Look("core regression", "accuracy mse elementwise", ("functions", "test_mse", "oracle")),
     "src/block.h": Look("regression", "inputs elementwise mse", (
@@ -95,6 +97,7 @@ LOOK_AT = {  # functions that the tests of their file do not reach
     "log_ratio": Look("softmax", "row_losses", ("js_div",)),
     "log1p_unit": Look("binary", "elementwise", ("four_ulps", "oracle")),
     "lower": MARGINS,
+    "deliver_hess": HESSIAN,
 }
 # Files that have a say in one part only; the others have one in all.
 OF_ALL = {"src/losses/point.h", "src/rows/tile.h", "src/rows/softmax_operands.h"}
@@ -102,7 +105,8 @@ ALONE = {file: [look.parts] for file, look in LOOK.items()
          if file.startswith(("src/losses/", "src/rows/")) and file not in OF_ALL}
 # The second step: what sees most for its time comes first. The rest of the suite looks at the same
 # results with other numbers, for minutes.
-SUITE = ["golden", "vectors", "accuracy", "second_reading", "inputs", "bad_rows", "misuse", "memory"]
+SUITE = ["golden", "vectors", "accuracy", "second_reading", "inputs", "bad_rows", "misuse",
+         "boosting", "memory"]
 
 
 # ---- the plugin, in pytest's own process -----------------------------------------------------------------
