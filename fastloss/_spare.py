@@ -5,6 +5,7 @@ Fresh pages cost as much as a loss: the system fills them with zeros, one fault 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ class Spare:
 
     def __init__(self, least: int, most: float = float("inf")) -> None:
         self._least, self._most = least, most
-        self._free: list[np.ndarray] = []  # to put in and to take out is one step for all threads
+        self._free: list[np.ndarray] = []  # append and pop are one step each for all threads
 
     def room(self, size: int) -> np.ndarray:
         """So many bytes, uninitialised. They come back when the last array on them is gone."""
@@ -42,5 +43,7 @@ class _Lent:
         self.__array_interface__: dict[str, Any] = memory.__array_interface__
 
     def __del__(self) -> None:
-        if not self._free:
-            self._free.append(self._memory)
+        self._free.append(self._memory)
+        with suppress(IndexError):  # another thread has it
+            while len(self._free) > 1:
+                self._free.pop()

@@ -70,7 +70,7 @@ INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int t
         b.extra = load_block(extras, call, FL_EXTRA, first, n);
         choose(loss, &own, n, b, what, ARRAY);
     } else choose(loss, &own, n, b, what, SCALAR);
-    if (what == HESSIAN && adjusts_hess(call)) adjust_hess(call, run->weight, h, n);
+    if (what == HESSIAN && call->hess_least > 0) raise_hess(call->hess_least, run->weight, h, n);
     for (int i = 0; i < 3; i++)
         if (op[result[i].role].data) store_block(call, result[i].role, first, result[i].at, n);
     stream_fence(call->stream);

@@ -80,7 +80,7 @@ struct fl_call {
     int looks;            /* elements are held against `rule` on the way: nothing is written that could be in vain */
     ptrdiff_t rows, classes, per_block, per_task;
     double scale;         /* 1 / normaliser: what every gradient is multiplied by, beside its row's weight */
-    double hess_factor, hess_least;  /* hessian.h; of elementwise losses and the softmax family. 0: no least */
+    double hess_factor, hess_least;  /* hessian.h: the factor of the softmax family alone; 0: no least */
     int ndim;
     ptrdiff_t shape[FL_MAXDIM];
     fl_operand op[FL_ROLES];

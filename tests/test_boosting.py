@@ -78,6 +78,10 @@ def test_the_hessian_of_lightgbm_is_rounded_once(rng):
         want = fl.cross_entropy.grad_and_hess(scores, y, reduction="sum", sample_weight=w)
         np.testing.assert_array_equal(grad, want[0].astype("f4"))
         np.testing.assert_array_equal(hess, (want[1] * 1.5).astype("f4"))
+    narrow, y = rng.normal(size=(2000, 4)).astype("f4"), rng.integers(0, 4, 2000)
+    want = fl.cross_entropy.grad_and_hess(narrow, y, reduction="sum")[1]
+    hess = xgboost_objective("cross_entropy", hessian="lightgbm")(y, narrow)[1]
+    np.testing.assert_array_equal(hess, (want.astype("f8") * (4 / 3)).astype("f4"))
 
 
 def test_errors_name_the_row(rng):
@@ -269,6 +273,11 @@ def test_a_row_that_counts_has_a_hessian(library):
         assert grad[0] > 0 and hess[0] == tiny
         assert hess[1] == np.float32(objective.min_hessian if objective.hessian == "exact" else 1e-10)
         assert hess[2] == 0
+    weight[0] = 1e-60  # nothing in float32
+    for name in ("cross_entropy", "focal"):
+        hess = OBJECTIVES[library](name)(np.zeros(3, int), scores_as(library, np.zeros((3, 2))), weight)[1]
+        assert (hess[0] == tiny).all() and (hess[1] > 0.1).all() and (hess[2] == 0).all()
+    weight[0] = 1e-30
     hess = OBJECTIVES[library]("half_squared", hessian=1e38)(np.zeros(3), scores, weight * 1e4)[1]
     assert hess[1] == np.finfo("f4").max
 

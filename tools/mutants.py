@@ -24,9 +24,10 @@ PAIRS = {
 }
 BINARY = re.compile(rf"(?<=[\w)\]]) ({'|'.join(map(re.escape, sorted(PAIRS, key=len, reverse=True)))})(?=\s)")
 NUMBER = re.compile(r"(?<![\w.])(?:0x[\da-f]+(?:p-?\d+)?|\d+(?:\.\d*)?(?:e[+-]?\d+)?)(?=[uf]?\b)")
-WORD = r"([\w.>\[\]-]+)"
-CLIP = re.compile(rf"{WORD} ([<>]=?) {WORD} \? {WORD} : {WORD}|"
-                  rf"if \({WORD} ([<>]=?) {WORD}\) {WORD} = {WORD};")
+NAME = r"[\w.>\[\]-]+"
+OPERAND = r"((?:->|[^=?:;,<>()])+)"
+CLIP = re.compile(rf"(?<![^ (]){OPERAND} ([<>]=?) {OPERAND} \? (?:\1 : \3|\3 : \1)(?=[;,)])|"
+                  rf"if \(({NAME}) ([<>]=?) ({NAME})\) (?:\4 = \6|\6 = \4);")
 SIGN = re.compile(r"(?:(?<=[(,=?:{] )|(?<=\()|(?<=return ))-(?=[\w(])")
 NOT = re.compile(r"[!~](?=[\w(])")
 STEP = re.compile(r"(?:\+\+|--)(?=;)")
@@ -116,8 +117,7 @@ def sizes(code: str) -> set[int]:
 
 def changes(code: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and replacement."""
-    clips = {m.start(i + 1) for m in CLIP.finditer(code) for i in (1, 6) if m[i]
-             if {m[i], m[i + 2]} == {m[i + 3], m[i + 4]}}
+    clips = {m.start(2) if m[2] else m.start(5) for m in CLIP.finditer(code)}
     for m in BINARY.finditer(code):
         # At equality a clip chooses between two of one number.
         same = {m[1] + "=", m[1].rstrip("=")} if m.start(1) in clips else set()

@@ -229,13 +229,14 @@ INLINE void clear_uncounted(const place *at, const rows *r, T *g) {
             for (ptrdiff_t i = 0; i < at->chunks * LANES; i += at->wide ? 1 : LANES) g[i + l] = 0;
 }
 
-/* The Hessians of a tile, as the call wants them. */
+/* The Hessians of a tile, as the call wants them. A row whose weight is too small for T has the least all the same. */
 static void deliver_hess(const place *at, const rows *r, const hard *y, T *h) {
-    T factor = (T)at->call->hess_factor, least[LANES];
-    EACH_LANE(l) least[l] = least_hess(at->call->hess_least, y->weight[at->wide ? at->lane : l]);
-    for (ptrdiff_t k = 0; k < at->chunks && adjusts_hess(at->call); k++)
-        EACH_LANE(l) h[k * LANES + l] = adjusted(h[k * LANES + l], factor, least[l]);
+    const double factor = at->call->hess_factor, of_one = at->call->hess_least;
+    T least[LANES];
     clear_uncounted(at, r, h);
+    EACH_LANE(l) least[l] = least_hess(of_one, y->weight[at->wide ? at->lane : l]);
+    for (ptrdiff_t k = 0; k < at->chunks && (factor != 1 || of_one > 0); k++)
+        EACH_LANE(l) h[k * LANES + l] = raised_to((T)((double)h[k * LANES + l] * factor), least[l]);
     deliver(at, FL_HESS, h);
 }
 
