@@ -1,7 +1,7 @@
 """Evaluates a file of logits that is larger than what the program may hold: 4 GB in less than 200 MB.
 
     python examples/evaluate_large_file.py             # writes, reads and removes 4 GB
-    python examples/evaluate_large_file.py --quick     # 0.1 GB
+    python examples/evaluate_large_file.py --quick     # 0.4 GB
 
 `python -m fastloss evaluate` reads the file in a process of its own, whose peak of resident memory the kernel
 records (VmHWM), and `cat` reads it, three times in turn, each after its pages were put out of the cache.
@@ -85,10 +85,10 @@ def evaluate(logits: Path, labels: Path) -> tuple[dict[str, float], float, float
 def main() -> None:
     parser = argparse.ArgumentParser(description="evaluates a large file of logits in little memory")
     parser.add_argument("--gigabytes", type=float, default=4.0, help="of logits (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="0.1 gigabytes")
+    parser.add_argument("--quick", action="store_true", help="0.4 gigabytes")
     parser.add_argument("--directory", help="where the file is written (default: that of temporary files)")
     options = parser.parse_args()
-    gigabytes = 0.1 if options.quick else options.gigabytes
+    gigabytes = 0.4 if options.quick else options.gigabytes
     rows = max(1, round(gigabytes * 1e9 / (4 * CLASSES)))
 
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:

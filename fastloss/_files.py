@@ -223,16 +223,22 @@ class Parquet:
         parquet = require("pyarrow.parquet", "evaluate")
         self.path = path
         try:
-            self._file = parquet.ParquetFile(path, pre_buffer=False)  # else it holds whole groups of rows
+            # Else it holds whole groups of rows, or whole columns of them.
+            self._file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=_PARQUET_BUFFER)
         except ValueError as error:  # ArrowInvalid
             raise ValueError(f"{path}: {error}") from None
         schema = self._file.schema_arrow
-        self._columns = schema.names if key is None else key.split(",")
+        # pandas keeps its index among the columns.
+        index = (schema.pandas_metadata or {}).get("index_columns", [])
+        every = [name for name in schema.names if name not in index]
+        self._columns = every if key is None else key.split(",")
+        if not self._columns:
+            raise ValueError(f"{path}: it has no column but the index")
         for name in self._columns:
             if name not in schema.names:
                 raise ValueError(f"{path}: it has no column {name!r}, but {', '.join(schema.names)}")
         types = [schema.field(name).type for name in self._columns]
-        lists = [hasattr(type_, "value_type") for type_ in types]
+        lists = [hasattr(type_, "value_field") for type_ in types]  # that of a tensor has no lists
         if any(lists) and len(types) > 1:
             raise ValueError(f"{path}: of its columns {', '.join(self._columns)} one holds lists: name it, "
                              f"as {path}:{self._columns[lists.index(True)]}")
@@ -263,7 +269,7 @@ class Parquet:
 
     def _dtype(self, name: str, type_: Any) -> np.dtype[Any]:
         try:
-            dtype = np.dtype(getattr(type_, "value_type", type_).to_pandas_dtype())
+            dtype = np.dtype((type_.value_type if hasattr(type_, "value_field") else type_).to_pandas_dtype())
         except (NotImplementedError, TypeError):
             dtype = np.dtype(object)
         if dtype.kind not in "biuf":
@@ -275,14 +281,22 @@ class Parquet:
         """Entries of a list; where the type does not say, those of the first."""
         if hasattr(type_, "list_size"):
             return int(type_.list_size)
-        first = next(self._file.iter_batches(batch_size=1, columns=self._columns), None)
+        self._at = 0
+        first = self._next(self._file.iter_batches(batch_size=1, columns=self._columns))
         return 0 if first is None or first.column(0)[0].as_py() is None else len(first.column(0)[0])
 
     def _read_on(self, rows: int) -> Iterator[np.ndarray]:
-        for batch in self._file.iter_batches(batch_size=rows, columns=self._columns):
+        batches = self._file.iter_batches(batch_size=rows, columns=self._columns)
+        while (batch := self._next(batches)) is not None:
             arrays = [self._checked(name, batch.column(name)) for name in self._columns]
             yield arrays[0] if len(arrays) == 1 else np.stack(arrays, axis=-1)
             self._at += batch.num_rows
+
+    def _next(self, batches: Iterator[Any]) -> Any:
+        try:
+            return next(batches, None)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.path}: row {self._at} or after it: {error}") from None
 
     def _checked(self, name: str, column: Any) -> np.ndarray:
         """A column as an array, all of whose rows have a number, or as many as the first."""
@@ -304,4 +318,5 @@ class Parquet:
             raise ValueError(f"{self.path}: row {self._at + rows[0]}: {name} {rule}")
 
 
-_PARQUET_BYTES = 4 << 20
+_PARQUET_BYTES = 4 << 20  # of a batch of rows
+_PARQUET_BUFFER = 1 << 20  # of a column, as it lies in the file

@@ -370,17 +370,20 @@ def poisson_nll_loss(input: Any, target: Any, log_input: bool = True, full: bool
 
     input : log-rates of any shape, or rates with log_input=False
     target : counts, of exactly that shape; no gradient is computed by it
-    full : False; the Stirling term is not computed
+    full : adds the Stirling term of each count above 1, target log(target) - target + log(2 pi target) / 2
     eps : 1e-8 where log_input is False
     inplace : write the gradient over `input`
     """
     _refuse_deprecated(size_average, reduce)
-    if full:
-        raise ValueError("full = True is not computed: the Stirling term does not depend on the input, "
-                         "torch.nn.functional.poisson_nll_loss has it")
     if not log_input and eps != _POISSON_EPS:
         raise ValueError(f"eps = {eps!r} with log_input = False must be {_POISSON_EPS}")
-    return _binary(fl.poisson, input, target, None, reduction, inplace, log_input=log_input)
+    loss = _binary(fl.poisson, input, target, None, reduction, inplace, log_input=log_input)
+    if not full:
+        return loss
+    term = target * target.log() - target + (2 * math.pi * target).log() / 2
+    term = term.masked_fill(target <= 1, 0)
+    reduced = term if reduction == "none" else term.mean() if reduction == "mean" else term.sum()
+    return loss + reduced.to(loss.dtype)
 
 
 def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6,

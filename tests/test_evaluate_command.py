@@ -195,6 +195,33 @@ def test_parquet(files, capsys):
     assert refused(capsys, "no.parquet", "y.npy", *ASKED).startswith("no.parquet: ")
 
 
+def test_an_index_of_pandas_is_no_class(files, capsys):
+    pytest.importorskip("pyarrow.parquet", reason="pyarrow is optional")
+    pandas = pytest.importorskip("pandas", reason="pandas is optional")
+    frame = pandas.DataFrame(LOGITS, columns=list("abcdefg"), index=np.arange(N)[::-1])
+    frame.to_parquet("frame.parquet")
+    of_frame, of_array = (run(capsys, x, "y.npy", *ASKED)["results"] for x in ("frame.parquet", "x.npy"))
+    assert of_frame == of_array
+    frame[[]].to_parquet("empty.parquet")
+    assert "no column but the index" in refused(capsys, "empty.parquet", "y.npy", *ASKED)
+
+
+def test_a_damaged_parquet_file_is_named(files, capsys):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is optional")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({f"c{i}": LOGITS[:, i] for i in range(C)}), "damaged.parquet")
+    with open("damaged.parquet", "r+b") as file:
+        file.seek(4)
+        file.write(b"\xff" * 60)
+    refusal = refused(capsys, "damaged.parquet", "y.npy", *ASKED)
+    assert refusal.startswith("damaged.parquet: row 0 or after it: ")
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(LOGITS.reshape(N, 1, C)))
+    pq.write_table(pa.table({"x": tensors}), "tensors.parquet")
+    refusal = refused(capsys, "tensors.parquet", "y.npy", *ASKED)
+    assert refusal.startswith("tensors.parquet: column x has type")
+
+
 def test_parquet_without_pyarrow(files, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -430,13 +457,39 @@ def test_memory_does_not_grow_with_the_file(files, tmp_path):
         np.lib.format.write_array_header_1_0(file, header)
         file.truncate(file.tell() + rows * classes * 4)
     np.save("labels.npy", np.zeros(rows, np.int32))
+    found, peak = found_and_peak("large.npy")
+    assert found == pytest.approx(math.log(classes), rel=1e-6)
+    assert peak < 200_000
+
+
+def found_and_peak(logits):
+    """Cross entropy against labels.npy, and the peak of resident memory in kB."""
     program = ("import sys\nfrom fastloss.__main__ import main\nmain(sys.argv[1:])\n"
                "print(open('/proc/self/status').read(), file=sys.stderr)")
-    done = subprocess.run([sys.executable, "-c", program, "evaluate", "large.npy", "labels.npy", "--loss",
+    done = subprocess.run([sys.executable, "-c", program, "evaluate", logits, "labels.npy", "--loss",
                            "cross_entropy", "--json"], capture_output=True, text=True, check=True,
                           env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])})
-    assert json.loads(done.stdout)["results"]["cross_entropy"] == pytest.approx(math.log(classes), rel=1e-6)
-    assert int(re.search(r"VmHWM:\s+(\d+) kB", done.stderr)[1]) < 200_000
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", done.stderr)[1])
+    return json.loads(done.stdout)["results"]["cross_entropy"], peak
+
+
+def test_memory_does_not_grow_with_a_group_of_rows(files):
+    """Parquet keeps as many rows together as its writer had: here all."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is optional")
+    import pyarrow.parquet as pq
+
+    if sys.platform != "linux":
+        pytest.skip("VmHWM is Linux's")
+    peaks = []
+    for rows in (10_000, 400_000):
+        logits = np.random.default_rng(0).standard_normal((rows, 100), dtype=np.float32)
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(logits.ravel()), 100)
+        pq.write_table(pa.table({"x": lists}), "group.parquet", row_group_size=rows)
+        np.save("labels.npy", np.zeros(rows, np.int32))
+        found, peak = found_and_peak("group.parquet")
+        assert found == pytest.approx(fl.cross_entropy(logits, np.zeros(rows, int)), rel=1e-12)
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] < 80_000, peaks  # of 160 MB
 
 
 def test_a_thread_less_than_there_are_computes(monkeypatch):

@@ -136,7 +136,7 @@ def test_the_extension_says_that_it_needs_no_gil(built):
     assert defined[-1] == "Py_MOD_GIL_NOT_USED"  # those before it stand for a macro that nobody sets
 
 
-WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Werror -fsyntax-only".split()
+WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Werror".split()
 
 
 @pytest.mark.parametrize("compiler", [c for c in ("gcc", "clang") if shutil.which(c)])
@@ -149,11 +149,13 @@ def test_the_core_compiles_without_a_warning(compiler, monkeypatch):
     probed = subprocess.run(probe, input=build["OPENMP_PROBE"], text=True, capture_output=True)
     have = [f"-DFL_HAVE_{isa.upper()}" for isa, *_ in build["INSTRUCTION_SETS"]]
     for switch in [[], ["-fopenmp"]][: 1 + (probed.returncode == 0)]:
-        run(*command, *switch, *have, *build["CORE"], cwd=ROOT)
+        for file in build["CORE"]:  # some warnings come with the optimiser
+            run(*command, *switch, *have, "-c", file, "-o", os.devnull, cwd=ROOT)
     for isa, macro, flags in build["INSTRUCTION_SETS"]:
         if macro is None or platform.machine() == "x86_64":
             for bits in (32, 64):
-                run(*command, *flags, f"-DFL_ISA={isa}", f"-DFL_BITS={bits}", "src/kernels.c", cwd=ROOT)
+                chosen = [*flags, f"-DFL_ISA={isa}", f"-DFL_BITS={bits}", "-fsyntax-only"]
+                run(*command, *chosen, "src/kernels.c", cwd=ROOT)
 
 
 def test_import_brings_nothing_but_numpy():

@@ -159,11 +159,7 @@ def test_in_place_in_every_dtype(dtype, subject):
             in_place(function, 33, classes, dtype, want)
 
 
-MANY = {"mse", "mae", "quantile", "binary_focal", "cross_entropy", "focal", "log_loss", "multi_margin"}
-MANY |= {"cosine_distance", "top_k_accuracy", "binary_accuracy", "softmax", "sigmoid"}
-
-
-@pytest.mark.parametrize("subject", [s for s in FIRST if s.name in MANY], ids=str)
+@each
 def test_three_hundred_thousand(subject):
     """Many tasks; torch's mse, l1, smooth_l1 and bce_with_logits change sums with the number of threads."""
     few = [f for f in catalogue.functions(subject) if f.method in ("", "value_and_grad")]

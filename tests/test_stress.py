@@ -42,7 +42,7 @@ def draw(rng, name):
     kind = rng.choice([kind for other, kind in catalogue.VARIANTS if other == name])
     subject = rng.choice(catalogue.VARIANTS[name, kind])
     function = rng.choice(catalogue.functions(subject))
-    rows, classes = rng.choice(SHAPES)
+    rows, classes = (most - rng.randrange(most // 3) for most in rng.choice(SHAPES))
     dtype, layout, axis = rng.choice(DTYPES), rng.choice(sorted(LAYOUTS)), rng.choice([-1, -1, 0])
     if not subject.rowwise:
         rows, classes, axis = rows * classes, 1, -1

@@ -477,7 +477,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", metavar="FILE", help="of src/, like src/task.c")
     parser.add_argument("--id", nargs="+", default=[], help="these mutants")
-    parser.add_argument("--listed", action="store_true", help="those of tools/mutants.md, else left out")
+    parser.add_argument("--listed", action="store_true", help="those of tools/mutants.md")
     parser.add_argument("--show", nargs="+", default=[], metavar="ID", help="what these mutants change")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--report", type=Path, metavar="FILE",
@@ -497,7 +497,7 @@ def main() -> None:
     wanted = known if options.listed else set(options.id)
     mutants.sort(key=lambda m: hashlib.sha256(f"{options.seed} {m.id}".encode()).digest())
     order = [m for m in mutants if options.only in (None, m.file)
-             and (m.id in wanted if wanted else m.id in done or m.id not in known)]
+             and (m.id in wanted if wanted else options.report or m.id not in known)]
     if options.summary:
         rows = [done[m.id] for m in mutants if m.id in done]
     elif wanted:
