@@ -1,6 +1,6 @@
 """P6 on the vectors of tests/vectors.json (tools/vectors.py, mpmath): exact values of the elementary
-functions, and value, gradient and Hessian of the elementwise losses, each at every lane and tail position,
-within its bound."""
+functions, and value, gradient and Hessian of the losses, each at every lane and tail position, within its
+bound."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ import fastloss as fl
 
 F4, F8 = np.dtype("f4"), np.dtype("f8")
 TABLES = json.loads((Path(__file__).parent / "vectors.json").read_text())
-FUNCTIONS, LOSSES = dict(TABLES["functions"]), TABLES["losses"]
+FUNCTIONS, LOSSES, ROWS = dict(TABLES["functions"]), TABLES["losses"], TABLES["rows"]
 LENGTHS = (1, 7, 8, 9, 15, 16, 17, 33)
 dtypes = pytest.mark.parametrize("dtype", [F4, F8], ids=str)
 losses = pytest.mark.parametrize(
@@ -65,7 +65,8 @@ def windows(n):
             yield (start + np.arange(length)) % n
 
 
-def test_every_elementwise_loss_has_vectors():
+def test_every_loss_has_vectors():
+    assert {name for name, *_ in LOSSES + ROWS} == set(fl.losses)
     assert {name for name, *_ in LOSSES} == set(catalogue.elementwise.CASES)
     assert set(FUNCTIONS) == {*accuracy.FUNCTIONS, "sigmoid", "log_sigmoid", "softplus"}
     assert all(len(rows) >= 16 for *_, rows in LOSSES) and all(len(rows) > 30 for rows in FUNCTIONS.values())
@@ -112,3 +113,57 @@ def test_elementwise_losses(name, own, rows, dtype):
         some = catalogue.elementwise.results(loss, x[at], y[at], reduction="none", **own)
         for got, whole in zip(some, results):
             assert same_bits(got, whole[at]), f"{len(at)} from {at[0]} on"
+
+
+def row_results(name, arrays, **own):
+    """Value, gradients, Hessian, as the vectors have them."""
+    loss, pair = fl.losses[name], name in catalogue.row_losses.VECTORS
+    found = [loss(*arrays, reduction="none", **own), loss.grad(*arrays, reduction="sum", **own)]
+    if pair:
+        found.append(loss.value_and_grads(*arrays, reduction="sum", **own)[1][1])
+    if name in catalogue.row_losses.HESSIANS:
+        found.append(loss.grad_and_hess(*arrays, reduction="sum", **own)[1])
+    return found
+
+
+def row_bounds(name, arrays, dtype, **own):
+    """Of the same."""
+    bounds = ref.cross_entropy_bounds if name == "cross_entropy" else getattr(ref, name).bounds
+    about = dict(axis=-1, real=real(dtype), **own)
+    found = bounds(*arrays, eps(dtype), **about)
+    if name in catalogue.row_losses.VECTORS:
+        return [*found[:2], bounds(arrays[1], arrays[0], *arrays[2:], eps(dtype), **about)[1]]
+    return found[: 3 if name in catalogue.row_losses.HESSIANS else 2]
+
+
+def numbers(cells, dtype):
+    """Of one argument, what all rows have there: hexadecimal numbers, or a label."""
+    if isinstance(cells[0], int):
+        return np.array(cells)
+    return np.array([[float.fromhex(cell) for cell in row] for row in cells]).astype(dtype)
+
+
+@dtypes
+@pytest.mark.parametrize(
+    "name, own, rows",
+    ROWS,
+    ids=["-".join([n, type(rows[0][0][1]).__name__, str(len(rows[0][0][0])), *own]) for n, own, rows in ROWS],
+)
+def test_losses_of_rows(name, own, rows, dtype):
+    """Beside them stand as many others, the same numbers the other way round."""
+    own = {k: np.array(v) if isinstance(v, list) else v for k, v in own.items()}
+    arrays = [numbers(cells, dtype) for cells in zip(*(row[0] for row in rows))]
+    results, bounds = row_results(name, arrays, **own), row_bounds(name, arrays, dtype, **own)
+    assert len(results) == len(bounds) == len(rows[0]) - 1, "as many derivatives as the vectors have"
+    for i, (got, bound) in enumerate(zip(results, bounds)):
+        exact = [cell if i else [cell] for cell in (row[1 + i] for row in rows)]
+        exact = np.array([[float.fromhex(v) for v in pair] for cell in exact for pair in cell])
+        beside = arrays[0].ravel() if i else arrays[0][:, 0]
+        what = f"{'derivative' if i else 'value'} of {name}"
+        assert_within(got.ravel(), exact, bound.ravel().astype(F8), dtype, what, [beside])
+    others = [a[::-1, ::-1] if a.ndim == 2 else a[::-1] for a in arrays]
+    both = [np.concatenate(pair) for pair in zip(arrays, others)]
+    for at in windows(len(both[0])):
+        old = at < len(rows)
+        for got, whole in zip(row_results(name, [a[at] for a in both], **own), results):
+            assert same_bits(got[old], whole[at[old]]), f"{len(at)} from {at[0]} on"
