@@ -61,19 +61,19 @@ def show(title: str, seconds: dict[str, float], beside: str) -> None:
     print(f"{title:36}", ", ".join(cells), flush=True)
 
 
-def objectives(rng: np.random.Generator) -> None:
-    print(f"\nGradient and Hessian of {ROWS:,} rows as XGBoost wants them, against NumPy")
+def objectives(rng: np.random.Generator, rows: int) -> None:
+    print(f"\nGradient and Hessian of {rows:,} rows as XGBoost wants them, against NumPy")
     threads = {"one thread": 1, "all threads": os.cpu_count()}
     for classes in (1, 3, 7, 28):
-        scores = rng.standard_normal((ROWS, classes), dtype=np.float32)
-        y = rng.integers(0, max(2, classes), ROWS)
+        scores = rng.standard_normal((rows, classes), dtype=np.float32)
+        y = rng.integers(0, max(2, classes), rows)
         data = Labels(y.astype("f4"))
         if classes == 1:
             scores, name, hessian = scores[:, 0], BINARY, "exact"
             derivatives = functools.partial(numpy_binary, scores, data.label)
         else:
             name, hessian = "cross_entropy", "upper"
-            derivatives = functools.partial(numpy_softmax, scores, np.arange(ROWS), y)
+            derivatives = functools.partial(numpy_softmax, scores, np.arange(rows), y)
         calls: Turns = {"numpy": derivatives}
         for title, n in threads.items():
             objective = xgboost_objective(name, hessian=hessian, n_threads=n)
@@ -127,26 +127,26 @@ def lightgbm_rounds(x: Array, y: Array, classes: int, threads: int) -> dict[str,
     return rounds(step)
 
 
-def boosting(rng: np.random.Generator) -> None:
-    print(f"\nA round of boosting, {ROWS:,} x {FEATURES}, {ROUNDS} rounds each")
-    x = rng.standard_normal((ROWS, FEATURES), dtype=np.float32)
+def boosting(rng: np.random.Generator, rows: int) -> None:
+    print(f"\nA round of boosting, {rows:,} x {FEATURES}, {ROUNDS} rounds each")
+    x = rng.standard_normal((rows, FEATURES), dtype=np.float32)
     library = {"xgboost": xgboost_rounds, "lightgbm": lightgbm_rounds}
     for name in filter(installed, library):
         for classes in (2, 5):
-            noisy = x[:, :3] + rng.standard_normal((ROWS, 3))
+            noisy = x[:, :3] + rng.standard_normal((rows, 3))
             y = (np.abs(noisy).sum(axis=1) * classes / 6).astype(int) % classes
             for threads in sorted({1, os.cpu_count() or 1}):
                 seconds = library[name](x, y, classes, threads)
                 show(f"{name}, {classes} classes, {threads} threads", seconds, "built in")
 
 
-def log_loss(rng: np.random.Generator) -> None:
+def log_loss(rng: np.random.Generator, rows: int) -> None:
     if not installed("sklearn"):
         return
     import sklearn.metrics
 
-    print("\nsklearn.metrics.log_loss, 1,000,000 x 100 float32")
-    p = rng.random((1_000_000, 100), dtype=np.float32)
+    print(f"\nsklearn.metrics.log_loss, {10 * rows:,} x 100 float32")
+    p = rng.random((10 * rows, 100), dtype=np.float32)
     p /= p.sum(axis=1, keepdims=True)
     y = rng.integers(0, 100, len(p))
     calls: Turns = {"scikit-learn": lambda: sklearn.metrics.log_loss(y, p),
@@ -160,9 +160,11 @@ SECTIONS = {"objectives": objectives, "boosting": boosting, "log_loss": log_loss
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipeline")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--quick", action="store_true", help="a hundredth of the rows: does it run at all?")
+    options = parser.parse_args()
     print(describe(None))
-    for name in parser.parse_args().only:
-        SECTIONS[name](np.random.default_rng(0))
+    for name in options.only:
+        SECTIONS[name](np.random.default_rng(0), ROWS // 100 if options.quick else ROWS)
 
 
 if __name__ == "__main__":
