@@ -87,6 +87,9 @@ def _print(text: str) -> None:
 
 
 def _found(options: argparse.Namespace) -> dict[str, Any]:
+    for flag, value in (("--batch-size", options.batch_size), ("--threads", options.threads)):
+        if value is not None and value < 1:
+            raise ValueError(f"{flag} {value} must be >= 1")
     threads = _beside_the_reader() if options.threads is None else options.threads
     total = Accumulator(_asked(options), n_threads=threads)
     for spec in total._specs.values():
@@ -96,8 +99,6 @@ def _found(options: argparse.Namespace) -> dict[str, Any]:
             names = " and ".join(sorted(spec.arrays))
             raise ValueError(f"{spec.thing.__name__} needs {names} for each row, which no file here brings: "
                              "fastloss.evaluate takes it")
-    if options.batch_size is not None and options.batch_size < 1:
-        raise ValueError(f"--batch-size {options.batch_size} must be >= 1")
     given = {"pred": options.logits, "target": options.labels, "sample_weight": options.weights}
     sources: dict[str, Shards] = {}
     start = time.perf_counter()
@@ -165,6 +166,9 @@ def _asked(options: argparse.Namespace) -> list[str]:
     asked = [*options.loss, *options.metric]
     if not asked:
         raise ValueError("nothing to evaluate: give --loss or --metric, as --loss cross_entropy")
+    for text in asked:
+        if asked.count(text) > 1:
+            raise ValueError(f"{text} is asked for twice")
     return asked
 
 

@@ -345,6 +345,14 @@ def test_weights_that_overflow_are_words_in_json(files, capsys):
     assert found["weight"] == {"accuracy": "inf"}
 
 
+def test_one_loss_with_two_settings(files, capsys):
+    asked = ["--loss", "focal", "--loss", "focal:gamma=1", "--metric", "accuracy"]
+    found = run(capsys, "x.npy", "y.npy", *asked)["results"]
+    assert list(found) == ["focal", "focal:gamma=1", "accuracy"]
+    assert found["focal:gamma=1"] == pytest.approx(fl.focal(LOGITS, LABELS, gamma=1.0), rel=1e-12)
+    assert found["focal"] == pytest.approx(fl.focal(LOGITS, LABELS), rel=1e-12)
+
+
 @pytest.mark.parametrize("asked, words", [
     ([], "nothing to evaluate"),
     (["--loss", "accuracy"], "--loss accuracy: it is a metric: --metric accuracy"),
@@ -354,10 +362,11 @@ def test_weights_that_overflow_are_words_in_json(files, capsys):
     (["--loss", "focal:gamma=-2"], "gamma = -2 must be >= 0"),
     (["--loss", "mse", "--loss", "mse"], "mse is asked for twice"),
     (["--loss", "cross_entropy", "--batch-size", "0"], "--batch-size 0 must be >= 1"),
-    (["--loss", "cross_entropy", "--threads", "0"], "n_threads = 0"),
+    (["--loss", "cross_entropy", "--threads", "0"], "--threads 0 must be >= 1"),
 ])
 def test_requests_that_mean_nothing(files, capsys, asked, words):
-    assert words in refused(capsys, "x.npy", "y.npy", *asked)
+    said = refused(capsys, "x.npy", "y.npy", *asked)
+    assert words in said and "mapping" not in said  # which a command line cannot give
 
 
 def test_no_row_counts(files, capsys):

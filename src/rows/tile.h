@@ -50,32 +50,30 @@ INLINE void transpose_four(T *to, ptrdiff_t to_step, const T *from, ptrdiff_t fr
     for (int i = 0; i < 4; i++) memcpy(to + i * to_step, &out[i], sizeof out[i]);
 }
 
-/* LANES rows of n elements <-> n chunks. The last four classes may overlap those before them. */
-INLINE void transpose(T *chunks, T *rows, ptrdiff_t n, int to_chunks) {
+/* LANES rows of n classes <-> n chunks, each with its steps from row to row and from class to class, one of which is 1.
+ * The last four classes may overlap those before them. */
+INLINE void transpose(T *to, ptrdiff_t to_row, ptrdiff_t to_class, const T *from, ptrdiff_t from_row, ptrdiff_t from_class,
+                      ptrdiff_t n) {
     for (ptrdiff_t c = 0; n < 4 && c < n; c++)
-        for (ptrdiff_t l = 0; l < LANES; l++) {
-            if (to_chunks) chunks[c * LANES + l] = rows[l * n + c];
-            else rows[l * n + c] = chunks[c * LANES + l];
-        }
+        for (ptrdiff_t l = 0; l < LANES; l++) to[l * to_row + c * to_class] = from[l * from_row + c * from_class];
     for (ptrdiff_t at = 0; n >= 4 && at < n; at += 4) {
         ptrdiff_t c = at < n - 4 ? at : n - 4;
-        for (ptrdiff_t l = 0; l < LANES; l += 4) {
-            if (to_chunks) transpose_four(chunks + c * LANES + l, LANES, rows + l * n + c, n);
-            else transpose_four(rows + l * n + c, n, chunks + c * LANES + l, LANES);
-        }
+        for (ptrdiff_t l = 0; l < LANES; l += 4)
+            transpose_four(to + l * to_row + c * to_class, to_row * to_class,
+                           from + l * from_row + c * from_class, from_row * from_class);
     }
 }
 
 /* The same of `rows` rows; what a chunk holds of other rows is 0. */
 INLINE void rows_to_chunks(T *tile, const T *from, ptrdiff_t rows, ptrdiff_t n) {
-    if (rows == LANES) transpose(tile, (T *)(uintptr_t)from, n, 1);
+    if (rows == LANES) transpose(tile, 1, LANES, from, n, 1, n);
     else
         for (ptrdiff_t c = 0; c < n; c++)
             for (ptrdiff_t l = 0; l < LANES; l++) tile[c * LANES + l] = l < rows ? from[l * n + c] : 0;
 }
 
 INLINE void chunks_to_rows(T *to, const T *tile, ptrdiff_t rows, ptrdiff_t n) {
-    if (rows == LANES) transpose((T *)(uintptr_t)tile, to, n, 0);
+    if (rows == LANES) transpose(to, n, 1, tile, 1, LANES, n);
     else
         for (ptrdiff_t l = 0; l < rows; l++)
             for (ptrdiff_t c = 0; c < n; c++) to[l * n + c] = tile[c * LANES + l];
