@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import test_elementwise as elementwise
 import test_row_losses as row_losses
+import test_streaming as streaming
 from catalogue import COMMON, FIRST, VARIANTS
 from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 from layouts import BFLOAT16, DTYPES, LABELS, REDUCTIONS, child, fortran, misaligned, placed, same_bits
+
+import fastloss as fl
 
 F4, F8 = np.dtype("f4"), np.dtype("f8")
 FUNCTIONS = [f for s in FIRST for f in catalogue.functions(s)]
@@ -539,3 +542,33 @@ def test_inverse_links_of_any_layout(subject, data):
     for wrong in (np.ma.masked_array(raw), np.zeros(rows, "c8"), np.zeros(rows, "O"), None, "1"):
         with pytest.raises((TypeError, ValueError), match=r"\braw\b"):
             subject.thing.inverse_link(wrong)
+
+
+# --- batches ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*fl.losses, *fl.metrics])
+@settings(deadline=None, max_examples=8)
+@drawn(data=st.data())
+def test_batches_of_any_layout_and_one_fault(name, data):
+    """Accumulator.update and evaluate: what contiguous copies give, or an error, and nothing was added."""
+    rows = slice(data.draw(st.sampled_from([0, 20])), data.draw(st.sampled_from([20, 21, 60])))
+    pred, target, own, more = streaming.operands(name)
+    weight = data.draw(st.sampled_from([None, streaming.WEIGHTS]))
+    given = dict(pred=pred, target=target, sample_weight=weight, **more)
+    laid = {k: None if a is None else data.draw(treatments())(a[rows]) for k, a in given.items()}
+    copies = {k: in_native_order(a) for k, a in laid.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing
+        found = fl.Accumulator(name, **own).update(**laid)
+        want = fl.Accumulator(name, **own).update(**copies).result()
+        assert same_bits(np.asarray(found.result()), np.asarray(want))
+        if not more:
+            cut = dict(metrics=name, batch_size=data.draw(st.sampled_from([None, 1, 7])), **own)
+            assert same_bits(np.asarray(fl.evaluate(**laid, **cut)), np.asarray(fl.evaluate(**copies, **cut)))
+        arrays = [k for k, a in copies.items() if a is not None]
+        if len(arrays) > 1:
+            longer = data.draw(st.sampled_from(arrays))
+            with pytest.raises(ValueError, match="shape"):
+                found.update(**copies | {longer: np.concatenate([copies[longer], given[longer][:1]])})
+        assert same_bits(np.asarray(found.result()), np.asarray(want)), "something was added"
