@@ -498,7 +498,7 @@ def test_memory_does_not_grow_with_a_group_of_rows(files):
         found, peak = found_and_peak("group.parquet")
         assert found == pytest.approx(fl.cross_entropy(logits, np.zeros(rows, int)), rel=1e-12)
         peaks.append(peak)
-    assert peaks[1] - peaks[0] < 80_000, peaks  # of 160 MB
+    assert peaks[1] - peaks[0] < 130_000, peaks  # of 160 MB, which were held twice
 
 
 def test_a_thread_less_than_there_are_computes(monkeypatch):
