@@ -208,7 +208,7 @@ def print_growth():
     for _ in range(3):
         print("canary", 0, growth(lambda: take(2 << 20)))
     for subject in FIRST:
-        n, classes = (4000, 1000) if subject.rowwise else (4_000_000, 1)
+        n, classes = (2000, 1000) if subject.rowwise else (2_000_000, 1)
         for function in catalogue.functions(subject):
             given = catalogue.arguments(function, (n,), classes, F4)
             outs = catalogue.outs_for(function, given)
@@ -217,7 +217,7 @@ def print_growth():
                 catalogue.call(function, small, n_threads=threads)  # what a first call keeps is not meant
                 grown = growth(lambda: catalogue.call(function, given, outs, n_threads=threads))  # noqa: B023
                 print(function, threads, grown, flush=True)
-    scores, labels = np.zeros((4000, 1000), F4), np.zeros(4000, int)
+    scores, labels = np.zeros((2000, 1000), F4), np.zeros(2000, int)
     for which in ("cross_entropy", "top_k_accuracy", ["cross_entropy", "perplexity", "accuracy"]):
         total = fl.Accumulator(which)
         total.update(scores[:10], labels[:10])
@@ -227,7 +227,7 @@ def print_growth():
 
 @linux
 def test_the_core_takes_no_memory_of_its_own():
-    """Four million numbers, 16 MB: the resident set grows by less than a tenth of it, stacks included."""
+    """Two million numbers, 8 MB: the resident set grows by less than a fifth of it, stacks included."""
     done = child("import test_memory; test_memory.print_growth()")
     assert done.returncode == 0, done.stderr[-2000:]
     found = [line.rsplit(maxsplit=2) for line in done.stdout.splitlines()]
