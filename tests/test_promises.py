@@ -159,6 +159,7 @@ def test_in_place_in_every_dtype(dtype, subject):
             in_place(function, 33, classes, dtype, want)
 
 
+@pytest.mark.slow
 @each
 def test_three_hundred_thousand(subject):
     """Many tasks; torch's mse, l1, smooth_l1 and bce_with_logits change sums with the number of threads."""
