@@ -132,26 +132,21 @@ def _member(path: str, key: str | None) -> Npy:
         archive = zipfile.ZipFile(path)
     except _READ_ERRORS as error:
         raise ValueError(f"{path}: {error}") from None
-    names = [name.removesuffix(".npy") for name in archive.namelist()]
-    if key is None and len(names) != 1:
-        raise ValueError(f"{path}: it holds {len(names)} arrays ({', '.join(names)}): name one, as "
-                         f"{path}:{names[0] if names else 'name'}")
-    if key is not None and key not in names:
-        raise ValueError(f"{path}: it holds no array {key!r}, but {', '.join(names)}")
-    entry = archive.infolist()[0 if key is None else names.index(key)]
-    try:
-        member: Any = archive.open(entry)
-    except _READ_ERRORS as error:
-        archive.close()
-        raise ValueError(f"{path}: {error}") from None
+    with archive:  # its end leaves an open member open
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+        if key is None and len(names) != 1:
+            raise ValueError(f"{path}: it holds {len(names)} arrays ({', '.join(names)}): name one, as "
+                             f"{path}:{names[0] if names else 'name'}")
+        if key is not None and key not in names:
+            raise ValueError(f"{path}: it holds no array {key!r}, but {', '.join(names)}")
+        entry = archive.infolist()[0 if key is None else names.index(key)]
+        try:
+            member: Any = archive.open(entry)
+        except _READ_ERRORS as error:
+            raise ValueError(f"{path}: {error}") from None
     if entry.compress_type == zipfile.ZIP_STORED:
         member.close()
-        archive.close()
-        stream = _unbuffered(path)
-        stream.seek(entry.header_offset)
-        local = stream.read(_LOCAL_HEADER)
-        stream.seek(sum(struct.unpack("<HH", local[26:])), os.SEEK_CUR)
-        member = _Stored(stream, entry)
+        member = _Stored(_unbuffered(path), entry)
     return Npy(path, member, entry.file_size, in_archive=True)
 
 
@@ -162,6 +157,9 @@ class _Stored:
         self._stream = stream
         self._entry = entry
         self._at = self._sum = 0
+        stream.seek(entry.header_offset)
+        local = stream.read(_LOCAL_HEADER)  # whole: the zip reader has read it
+        stream.seek(sum(struct.unpack("<HH", local[26:])), os.SEEK_CUR)
 
     def tell(self) -> int:
         return self._at

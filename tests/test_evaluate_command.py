@@ -307,6 +307,23 @@ def test_an_archive_that_is_damaged_anywhere(files, capsys):
         assert refused(capsys, "x.npy", "odd.npz", *ASKED).startswith("odd.npz: ")
 
 
+def test_no_file_is_left_open(files, capsys):
+    """Not even while an error is looked at."""
+    np.savez_compressed("x.npz", LOGITS)
+    content = bytearray(Path("x.npz").read_bytes())
+    content[len(content) // 2] ^= 255
+    Path("x.npz").write_bytes(content)
+    shards = fl._files.open_files("pred", "x.npz")
+    try:
+        with pytest.raises(ValueError, match="soon after it") as caught:
+            shards.read(0, N)
+    finally:
+        shards.close()
+    left = [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd") if n.isdigit()
+            and os.path.exists(f"/proc/self/fd/{n}")] if sys.platform == "linux" else []
+    assert not [path for path in left if path.endswith("x.npz")], caught
+
+
 def test_a_damaged_number_in_a_stored_archive_is_found(files, capsys):
     np.savez("s.npz", LOGITS)
     content = bytearray(Path("s.npz").read_bytes())
