@@ -12,7 +12,7 @@
 #include "labels.h"
 #include "load.h"
 
-enum { CHUNKS = 64, TILE = CHUNKS * LANES };
+enum { CHUNKS = 64, TILE = CHUNKS * LANES, WRITE_AHEAD = 4 * LANES /* rows */ };
 
 /* Four elements, and the four of two such that are counted out. */
 typedef T four __attribute__((vector_size(4 * sizeof(T))));
@@ -79,6 +79,10 @@ INLINE void chunks_to_rows(T *to, const T *tile, ptrdiff_t rows, ptrdiff_t n) {
             for (ptrdiff_t c = 0; c < n; c++) to[l * n + c] = tile[c * LANES + l];
 }
 
+/* Class after class in memory, as in Fortran order or (n, c, height, width). Of each class a few lines belong to a tile:
+ * more streams than the processor follows, and it waits for each line, to write it too, unless it was asked for. */
+INLINE int in_columns(ptrdiff_t step, ptrdiff_t along) { return along > step && step >= 0; }
+
 /* Classes c .. c + n of `rows` rows, `step` bytes apart. */
 INLINE void load_across(T *tile, const char *data, int type, ptrdiff_t step, ptrdiff_t along, ptrdiff_t rows,
                         ptrdiff_t c, ptrdiff_t n) {
@@ -86,9 +90,10 @@ INLINE void load_across(T *tile, const char *data, int type, ptrdiff_t step, ptr
     const char *from = data + c * along;
     if (step == n * along) {
         rows_to_chunks(tile, load(buffer, from, type, along, rows * n), rows, n);
-    } else if (along > step && step >= 0) {
+    } else if (in_columns(step, along)) {
         for (ptrdiff_t k = 0; k < n; k++) {
-            convert(tile + k * LANES, from + k * along, type, step, rows);
+            if (rows == LANES && is_native(from, type, step)) memcpy(tile + k * LANES, from + k * along, LANES * sizeof(T));
+            else convert(tile + k * LANES, from + k * along, type, step, rows);
             for (ptrdiff_t l = rows; l < LANES; l++) tile[k * LANES + l] = 0;
         }
     } else {
@@ -101,8 +106,13 @@ INLINE void store_across(char *data, int type, ptrdiff_t step, ptrdiff_t along, 
                          ptrdiff_t n, const T *tile, int stream) {
     T buffer[TILE];
     char *to = data + c * along;
-    if (along > step && step >= 0 && step != n * along) {
-        for (ptrdiff_t k = 0; k < n; k++) store(to + k * along, type, step, tile + k * LANES, rows, 0);
+    if (in_columns(step, along) && step != n * along) {
+        for (ptrdiff_t k = 0; k < n; k++) {
+            char *lines = to + k * along;
+            for (ptrdiff_t i = 0; i < rows * step; i += 64) __builtin_prefetch(lines + WRITE_AHEAD * step + i, 1);
+            if (rows == LANES && is_native(to, type, step)) memcpy(lines, tile + k * LANES, LANES * sizeof(T));
+            else store(lines, type, step, tile + k * LANES, rows, 0);
+        }
         return;
     }
     if (step == n * along && !stream && is_native(to, type, along)) {
@@ -201,15 +211,18 @@ INLINE void spread(T *to, const T *field, const place *at) {
     } else memcpy(to, field, LANES * sizeof *to);
 }
 
-/* Asks for what is wanted after this tile, where that lies in one piece: the processor's own prefetch stops while it
- * works on one. */
+/* Asks for what is wanted after this tile, where it is known to lie in few pieces: the processor's own prefetch stops
+ * while it works on one. */
 INLINE void look_ahead(const place *at, int role) {
     const fl_operand *op = &at->call->op[role];
     ptrdiff_t along = op->along, step = at->run->step[role], size = size_of(op->type);
     int more = at->c + at->n < at->call->classes;
     const char *next = row_of(at->run, role, at->row + (more ? 0 : at->rows)) + (more ? (at->c + at->n) * along : 0);
-    if (along != size || (!at->wide && step != along * at->call->classes)) return;
-    for (ptrdiff_t i = 0; i < at->rows * at->n * size; i += 64) __builtin_prefetch(next + i);
+    if (!at->wide && step == size && in_columns(step, along)) {
+        for (ptrdiff_t k = 0; k < at->n; k++)
+            for (ptrdiff_t i = 0; i < at->rows * size; i += 64) __builtin_prefetch(next + k * along + i);
+    } else if (along == size && (at->wide || step == along * at->call->classes))
+        for (ptrdiff_t i = 0; i < at->rows * at->n * size; i += 64) __builtin_prefetch(next + i);
 }
 
 INLINE const T *fetch(const place *at, int role, T *tile, T pad) {
