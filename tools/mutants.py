@@ -14,7 +14,7 @@ LISTED = ROOT / "tools" / "mutants.md"
 
 # fastloss.h and the lists hold declarations only; a hint to the cache is no part of any result.
 NOT_BROKEN = {"src/fastloss.h", "src/losses/list.h", "src/rows/list.h"}
-HINTS = {"look_ahead"}
+HINTS = ("look_ahead", "logits_ahead", "ask", "ask_to_write")
 
 PAIRS = {
     "+": ["-"], "-": ["+"], "*": ["/"], "/": ["*"], "%": ["/"], "<<": [">>"], ">>": ["<<"],
@@ -96,7 +96,7 @@ def code_of(text: str) -> str:
 
     text = re.sub(r"/\*.*?\*/|\"(?:\\.|[^\"\n])*\"|'(?:\\.|[^'\n])'", blank, text, flags=re.S)
     text = re.sub(r"(?m)^#(?!define).*$|^#define \w+(?:\([^)]*\))?|\\$", blank, text)
-    return re.sub(r"__builtin_prefetch\([^;]*;", blank, text)
+    return re.sub(rf"\b(?:__builtin_prefetch|{'|'.join(HINTS)})\([^;{{]*;", blank, text)
 
 
 def sizes(code: str) -> set[int]:

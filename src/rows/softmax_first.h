@@ -56,7 +56,7 @@ INLINE void tile_exp(const T *top, const T *x, ptrdiff_t chunks, T scale, const 
         ptrdiff_t end = start + STRETCH < chunks ? start + STRETCH : chunks;
         T sum[LANES] = {0};
         for (ptrdiff_t k = start; k < end; k++) {
-            for (size_t i = 0; i < LANES * sizeof(T); i += 64) __builtin_prefetch(ahead + k * stride + i);
+            ask(ahead + k * stride, LANES * sizeof(T));
             EACH_LANE(l) {
                 T xl = x[k * LANES + l], y = exp_nonpositive(scale * (xl - max[l]));
                 int at_top = xl == max[l];
@@ -113,6 +113,13 @@ static const T *measure_tile(const place *at, T scale, const hard *y, sums *s, T
     return x;
 }
 
+/* Where the logits lie that are wanted after these, and how far apart their chunks. */
+INLINE const char *logits_ahead(const place *at, ptrdiff_t *stride) {
+    ptrdiff_t along = at->call->op[FL_PRED].along, step = at->run->step[FL_PRED];
+    *stride = !at->wide && in_columns(step, along) ? along : LANES * along;
+    return row_of(at->run, FL_PRED, at->row + at->rows_ahead) + (at->rows_ahead ? 0 : at->c + at->n) * along;
+}
+
 /* Adds a measured tile to the sums, and keeps its exponentials in `e`, which may be where x lies. */
 static void add_tile(const place *at, T scale, int dense, const hard *y, sums *s, const T *x, T *e) {
     T qs[TILE], logs[TILE], max[LANES], part[3][LANES];
@@ -128,9 +135,8 @@ static void add_tile(const place *at, T scale, int dense, const hard *y, sums *s
         add_lanes(s->below, part[1], at);
         add_lanes(s->at, part[2], at);
     }
-    ptrdiff_t along = at->call->op[FL_PRED].along;
-    ptrdiff_t stride = !at->wide && in_columns(at->run->step[FL_PRED], along) ? along : LANES * along;
-    const char *ahead = row_of(at->run, FL_PRED, at->row + at->rows_ahead) + (at->rows_ahead ? 0 : at->c + at->n) * along;
+    ptrdiff_t stride;
+    const char *ahead = logits_ahead(at, &stride);
     if (scale == 1) tile_exp(max, x, at->chunks, 1, ahead, stride, e, part[0], part[1]); /* a product less */
     else tile_exp(max, x, at->chunks, scale, ahead, stride, e, part[0], part[1]);
     add_lanes(s->others, part[0], at);

@@ -248,11 +248,9 @@ static void write_general(const place *at, const rows *r, int dense, const T *x,
     rows_spread(&here, r, at);
     slopes(at, slope, bend);
     tile_general(&here, dense, x, e, q, v, slope, bend, at->chunks, g, h, hv);
-    clear_uncounted(at, r, g);
-    clear_uncounted(at, r, hv);
-    if (op[FL_GRAD].data) deliver(at, FL_GRAD, g);
+    if (op[FL_GRAD].data) clear_uncounted(at, r, g), deliver(at, FL_GRAD, g);
     if (op[FL_HESS].data) deliver_hess(at, r, y, h);
-    if (op[FL_HVP].data) deliver(at, FL_HVP, hv);
+    if (op[FL_HVP].data) clear_uncounted(at, r, hv), deliver(at, FL_HVP, hv);
 }
 
 static void write_dense(const place *at, T scale, const rows *r, const T *x, const T *e, const hard *y) {

@@ -12,7 +12,7 @@
 #include "labels.h"
 #include "load.h"
 
-enum { CHUNKS = 64, TILE = CHUNKS * LANES, WRITE_AHEAD = 4 * LANES /* rows */ };
+enum { CHUNKS = 64, TILE = CHUNKS * LANES };
 
 /* Four elements, and the four of two such that are counted out. */
 typedef T four __attribute__((vector_size(4 * sizeof(T))));
@@ -79,8 +79,17 @@ INLINE void chunks_to_rows(T *to, const T *tile, ptrdiff_t rows, ptrdiff_t n) {
             for (ptrdiff_t c = 0; c < n; c++) to[l * n + c] = tile[c * LANES + l];
 }
 
-/* Class after class in memory, as in Fortran order or (n, c, height, width). Of each class a few lines belong to a tile:
- * more streams than the processor follows, and it waits for each line, to write it too, unless it was asked for. */
+/* Asks for memory before it is wanted. */
+INLINE void ask(const char *from, ptrdiff_t bytes) {
+    for (ptrdiff_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
+}
+
+INLINE void ask_to_write(const char *to, ptrdiff_t bytes) {
+    for (ptrdiff_t i = 0; i < bytes; i += 64) __builtin_prefetch(to + i, 1);
+}
+
+/* Class after class, as in Fortran order or (n, c, height, width). A tile has a line or two of each class: more streams
+ * than the processor follows, so what is not asked for is waited for, line by line, in writing too. */
 INLINE int in_columns(ptrdiff_t step, ptrdiff_t along) { return along > step && step >= 0; }
 
 /* Classes c .. c + n of `rows` rows, `step` bytes apart. */
@@ -109,7 +118,7 @@ INLINE void store_across(char *data, int type, ptrdiff_t step, ptrdiff_t along, 
     if (in_columns(step, along) && step != n * along) {
         for (ptrdiff_t k = 0; k < n; k++) {
             char *lines = to + k * along;
-            for (ptrdiff_t i = 0; i < rows * step; i += 64) __builtin_prefetch(lines + WRITE_AHEAD * step + i, 1);
+            ask_to_write(lines + 4 * LANES * step, rows * step);
             if (rows == LANES && is_native(to, type, step)) memcpy(lines, tile + k * LANES, LANES * sizeof(T));
             else store(lines, type, step, tile + k * LANES, rows, 0);
         }
@@ -219,10 +228,8 @@ INLINE void look_ahead(const place *at, int role) {
     int more = at->c + at->n < at->call->classes;
     const char *next = row_of(at->run, role, at->row + (more ? 0 : at->rows)) + (more ? (at->c + at->n) * along : 0);
     if (!at->wide && step == size && in_columns(step, along)) {
-        for (ptrdiff_t k = 0; k < at->n; k++)
-            for (ptrdiff_t i = 0; i < at->rows * size; i += 64) __builtin_prefetch(next + k * along + i);
-    } else if (along == size && (at->wide || step == along * at->call->classes))
-        for (ptrdiff_t i = 0; i < at->rows * at->n * size; i += 64) __builtin_prefetch(next + i);
+        for (ptrdiff_t k = 0; k < at->n; k++) ask(next + k * along, at->rows * size);
+    } else if (along == size && (at->wide || step == along * at->call->classes)) ask(next, at->rows * at->n * size);
 }
 
 INLINE const T *fetch(const place *at, int role, T *tile, T pad) {
