@@ -976,6 +976,40 @@ def test_float32_agrees_with_float64(name, kind):
         assert_near(a, b, bound, np.float32, name)
 
 
+def least(name, classes, dtype):
+    """Arrays whose loss no score can make smaller, and how large an entry of the gradient may be there."""
+    rng = seeded(name, classes)
+    label, t = rng.integers(0, classes, 9), rng.dirichlet(np.ones(classes), 9)
+    at, few = np.eye(classes)[label], 64 * eps(dtype)
+    scores, bound = {
+        "logits": (1e3 * at, 0),
+        "scores": (4 * at + rng.uniform(0, 1, at.shape), 0),
+        "probs": (at, 0),
+        "cosines": (2 * at - 1, classes * np.exp(-40)),
+        "vectors": (rng.standard_normal(at.shape), few),
+    }[LOSSES[name].scores]
+    if LOSSES[name].targets == "vectors":
+        side = [np.ones(9)] if name == "cosine_embedding" else []
+        return [scores.astype(dtype), (3 * scores).astype(dtype), *side], bound
+    if name == "brier_from_probabilities":
+        return [t.astype(dtype), t.astype(dtype).astype("f8")], 0
+    if LOSSES[name].targets == "soft" or name == "brier":
+        return [np.log(t).astype(dtype), t], few * (1 + abs(np.log(t)))
+    return [scores.astype(dtype), label], bound
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("classes", [2, 10, 64, 65, 1100])
+@pytest.mark.parametrize("name", [n for n in HERE if LOSSES[n].scores != "log_probs" and n != "log_loss"])
+def test_the_gradient_is_zero_at_the_minimum(name, classes, dtype):
+    """Those of log-probabilities, and of probabilities by their logarithm, fall without end."""
+    arrays, bound = least(name, classes, np.dtype(dtype))
+    grad = fl.losses[name].grad(*arrays, reduction="sum")
+    assert (abs(grad) <= bound).all()
+    elsewhere = (arrays[0][:, ::-1] / 1024).astype(dtype)
+    assert (abs(fl.losses[name].grad(elsewhere, *arrays[1:], reduction="sum")) > 1e-6).any()
+
+
 @each_variant
 def test_weights_multiply(name, kind):
     arrays, loss = make(seeded(name), name, kind, (6,), 5, np.dtype("f8")), fl.losses[name]
