@@ -71,6 +71,16 @@ INLINE const T *load_block(T *buffer, const fl_call *call, int role, ptrdiff_t f
     return buffer;
 }
 
+/* Where a kernel leaves a block of results: in memory at once if they can stand there as they are, else in the buffer,
+ * for store_block. In place it is the buffer too: a loop that may write what it reads is a scalar one. */
+INLINE T *place_of_block(const fl_call *call, int role, ptrdiff_t first, T *buffer) {
+    const fl_operand *op = &call->op[role];
+    ptrdiff_t step = call->ndim ? op->stride[call->ndim - 1] : 0;
+    int direct = op->data && op->data != call->op[FL_PRED].data && !call->stream && is_line(call, op);
+    if (!direct || !is_native(op->data, op->type, step)) return buffer;
+    return (T *)(void *)(op->data + first * step);
+}
+
 INLINE void store_block(const fl_call *call, int role, ptrdiff_t first, T *block, ptrdiff_t n) {
     const fl_operand *op = &call->op[role];
     ptrdiff_t step = call->ndim ? op->stride[call->ndim - 1] : 0;

@@ -34,45 +34,48 @@ INLINE void points(point_loss *loss, const parameters *own, ptrdiff_t n, block b
 }
 
 enum { SCALAR, ARRAY };
-enum { LOSS, GRADIENT, WEIGHTED_GRADIENT, HESSIAN, TWO_GRADIENTS };
+enum { LOSS, GRADIENT, GRADIENT_ALONE, WEIGHTED_GRADIENT, HESSIAN, TWO_GRADIENTS };
 
-/* The combinations in use. Beside a Hessian there is no value: a logarithm less. */
+/* The combinations in use. What is not asked for is not computed: beside a Hessian there is no value. */
 INLINE void choose(point_loss *loss, const parameters *own, ptrdiff_t n, block b, int what, int takes_array) {
-    block first = {.x = b.x, .y = b.y, .extra = b.extra, .value = b.value}, plain = first, each = first, two, hess;
-    plain.scale = b.scale, plain.grad = each.grad = b.grad, each.k = b.k;
-    two = each, two.second = b.second;
-    hess = each, hess.hess = b.hess, hess.value = NULL;
+    block first = {.x = b.x, .y = b.y, .extra = b.extra, .scale = b.scale, .value = b.value}, plain = first, alone, each, two, hess;
+    plain.grad = b.grad;
+    alone = each = plain, alone.value = NULL, each.k = b.k;
+    two = hess = each, two.second = b.second, hess.value = NULL, hess.hess = b.hess;
     if (what == LOSS) points(loss, own, n, first);
     else if (what == GRADIENT) points(loss, own, n, plain);
+    else if (what == GRADIENT_ALONE) points(loss, own, n, alone);
     else if (what == WEIGHTED_GRADIENT) points(loss, own, n, each);
     else if (what == HESSIAN) points(loss, own, n, hess);
     else if (takes_array == ARRAY) points(loss, own, n, two);
 }
 
 INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int takes_array) {
-    T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], k[FL_BLOCK], g[FL_BLOCK], h[FL_BLOCK], s[FL_BLOCK];
+    T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], k[FL_BLOCK], results[3][FL_BLOCK], *at[3];
     const fl_operand *op = call->op;
-    const struct { int role; T *at; } result[] = {{FL_GRAD, g}, {FL_HESS, h}, {FL_SECOND, s}};
+    const int role[] = {FL_GRAD, FL_HESS, FL_SECOND};
     ptrdiff_t first = run->row, n = run->n;
-    int weighted = run->weight != NULL, what = weighted ? WEIGHTED_GRADIENT : GRADIENT;
+    int weighted = run->weight != NULL, what = call->valued ? GRADIENT : GRADIENT_ALONE;
     parameters own = own_parameters(call);
     const T *x = load_block(xs, call, FL_PRED, first, n);
     const T *y = op[FL_TARGET].data ? load_block(ys, call, FL_TARGET, first, n) : x;
-    block b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = run->value, .grad = g, .hess = h, .second = s};
+    for (int i = 0; i < 3; i++) at[i] = place_of_block(call, role[i], first, results[i]);
+    block b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = run->value, .grad = at[0], .hess = at[1], .second = at[2]};
 
     if (!op[FL_GRAD].data) what = LOSS;
     else if (op[FL_HESS].data) what = HESSIAN;
     else if (op[FL_SECOND].data) what = TWO_GRADIENTS;
-    if (what > GRADIENT)
+    else if (weighted) what = WEIGHTED_GRADIENT;
+    if (what >= WEIGHTED_GRADIENT)
         for (ptrdiff_t i = 0; i < n; i++) k[i] = (T)((weighted ? run->weight[i] : 1) * call->scale);
     if (takes_array == ARRAY && op[FL_EXTRA].data) {
         own.low[0] = 0;
         b.extra = load_block(extras, call, FL_EXTRA, first, n);
         choose(loss, &own, n, b, what, ARRAY);
     } else choose(loss, &own, n, b, what, SCALAR);
-    if (what == HESSIAN && call->hess_least > 0) raise_hess(call->hess_least, run->weight, h, n);
+    if (what == HESSIAN && call->hess_least > 0) raise_hess(call->hess_least, run->weight, b.hess, n);
     for (int i = 0; i < 3; i++)
-        if (op[result[i].role].data) store_block(call, result[i].role, first, result[i].at, n);
+        if (op[role[i]].data && at[i] == results[i]) store_block(call, role[i], first, at[i], n);
     stream_fence(call->stream);
 }
 
