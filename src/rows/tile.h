@@ -54,8 +54,8 @@ INLINE void transpose_four(T *to, ptrdiff_t to_step, const T *from, ptrdiff_t fr
  * The last four classes may overlap those before them. */
 INLINE void transpose(T *to, ptrdiff_t to_row, ptrdiff_t to_class, const T *from, ptrdiff_t from_row, ptrdiff_t from_class,
                       ptrdiff_t n) {
-    for (ptrdiff_t c = 0; n < 4 && c < n; c++)
-        for (ptrdiff_t l = 0; l < LANES; l++) to[l * to_row + c * to_class] = from[l * from_row + c * from_class];
+    if (n < 4)
+        EACH_LANE(l) for (ptrdiff_t c = 0; c < n; c++) to[l * to_row + c * to_class] = from[l * from_row + c * from_class];
     for (ptrdiff_t at = 0; n >= 4 && at < n; at += 4) {
         ptrdiff_t c = at < n - 4 ? at : n - 4;
         for (ptrdiff_t l = 0; l < LANES; l += 4)
@@ -64,16 +64,21 @@ INLINE void transpose(T *to, ptrdiff_t to_row, ptrdiff_t to_class, const T *from
     }
 }
 
-/* The same of `rows` rows; what a chunk holds of other rows is 0. */
+/* The same of `rows` rows; what a chunk holds of other rows is 0. Two or three classes are shuffles, where the compiler
+ * is told their number. */
 INLINE void rows_to_chunks(T *tile, const T *from, ptrdiff_t rows, ptrdiff_t n) {
-    if (rows == LANES) transpose(tile, 1, LANES, from, n, 1, n);
+    if (rows == LANES && n == 2) transpose(tile, 1, LANES, from, 2, 1, 2);
+    else if (rows == LANES && n == 3) transpose(tile, 1, LANES, from, 3, 1, 3);
+    else if (rows == LANES) transpose(tile, 1, LANES, from, n, 1, n);
     else
         for (ptrdiff_t c = 0; c < n; c++)
             for (ptrdiff_t l = 0; l < LANES; l++) tile[c * LANES + l] = l < rows ? from[l * n + c] : 0;
 }
 
 INLINE void chunks_to_rows(T *to, const T *tile, ptrdiff_t rows, ptrdiff_t n) {
-    if (rows == LANES) transpose(to, n, 1, tile, 1, LANES, n);
+    if (rows == LANES && n == 2) transpose(to, 2, 1, tile, 1, LANES, 2);
+    else if (rows == LANES && n == 3) transpose(to, 3, 1, tile, 1, LANES, 3);
+    else if (rows == LANES) transpose(to, n, 1, tile, 1, LANES, n);
     else
         for (ptrdiff_t l = 0; l < rows; l++)
             for (ptrdiff_t c = 0; c < n; c++) to[l * n + c] = tile[c * LANES + l];
