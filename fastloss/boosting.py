@@ -156,14 +156,15 @@ class _Adapter:
     def __init__(self, library: str, function: Any, parameters: dict[str, Any]) -> None:
         self.library = library
         self.function = function
+        self.n_threads = parameters.pop("n_threads", None)
         self.parameters = parameters
         self._rowwise = "axis" in inspect.signature(function).parameters
         self._converted: WeakKeyDictionary[Any, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
         for taken in _RESERVED.intersection(parameters):
             raise TypeError(f"{taken} is not for the caller to choose: the boosting library needs its own")
-        _check.n_threads(parameters.get("n_threads"))
+        _check.n_threads(self.n_threads)
         if isinstance(function, Loss):
-            function._own({k: v for k, v in parameters.items() if k != "n_threads"})
+            function._own(parameters)
         else:
             inspect.signature(function).bind(None, None, **parameters)
 
@@ -214,11 +215,12 @@ class _Adapter:
         return integers
 
     def _threads(self, scores: np.ndarray) -> int | None:
-        chosen = self.parameters.get("n_threads")
-        return 1 if chosen is None and self.library == "xgboost" and scores.size < _ALONE else chosen
+        alone = self.n_threads is None and self.library == "xgboost" and scores.size < _ALONE
+        return 1 if alone else self.n_threads
 
     def _arguments(self) -> list[str]:
-        return [f"{name}={value!r}" for name, value in self.parameters.items()]
+        chosen = {} if self.n_threads is None else {"n_threads": self.n_threads}
+        return [f"{name}={value!r}" for name, value in (self.parameters | chosen).items()]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_converted": None}
@@ -249,12 +251,10 @@ class Objective(_Adapter):
             raise ValueError(f"hessian = 'lightgbm' divides by K - 1: the scores have shape {scores.shape}, "
                              "and must have K >= 2 columns")
         grad, hess = _pair_like(scores)
-        how: Any = dict(self.parameters)
-        how.pop("n_threads", None)
         n_threads = self._threads(scores)
         if not isinstance(self.hessian, str) or not isinstance(self.function, LossWithHessian):
             self.function.grad(scores, target, reduction="sum", sample_weight=weight, out=grad,
-                               n_threads=n_threads, **how)
+                               n_threads=n_threads, **self.parameters)
             constant = 1.0 if isinstance(self.hessian, str) else self.hessian
             hess[...] = _by_row(constant, self._mass(target, weight), hess.ndim)
             return grad, hess
@@ -262,7 +262,7 @@ class Objective(_Adapter):
         if self.hessian == "lightgbm":
             factor = scores.shape[-1] / (scores.shape[-1] - 1)
         by_class = self._rowwise and self._shares() is not None
-        self.function._boosted(scores, target, how, weight, grad, hess, n_threads, factor,
+        self.function._boosted(scores, target, self.parameters, weight, grad, hess, n_threads, factor,
                                0.0 if by_class else self.min_hessian)
         if by_class:
             least = _by_row(self.min_hessian, self._mass(target, weight), hess.ndim)
@@ -320,8 +320,8 @@ class Evaluation(_Adapter):
 
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
         scores, target, weight = self._operands(first, second, sample_weight)
-        how = {**self.parameters, "n_threads": self._threads(scores)}
-        value = self.function(scores, target, sample_weight=weight, **how)
+        value = self.function(scores, target, sample_weight=weight, n_threads=self._threads(scores),
+                              **self.parameters)
         if self.library == "lightgbm":
             return self.__name__, value, self.higher_is_better
         return (self.__name__, value) if hasattr(second, "get_label") else value
