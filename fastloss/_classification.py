@@ -98,7 +98,7 @@ def _generalized_minimiser(target: Any, sample_weight: Any = None, *, q: float =
     """log p, p_c proportional to mass_c^(1 / (1 - q)); at q = 1 the first most frequent class has it all."""
     power, y = _check.fraction("q", _check.positive("q", q)), _check.labels_alone("target", target)
     mass = class_mass(y, sample_weight, n_classes, class_weight, ignore_index)
-    if np.isnan(mass).any():
+    if mass.size == 0 or np.isnan(mass).any():
         return mass
     with np.errstate(divide="ignore"):
         if power == 1:
@@ -120,7 +120,7 @@ def _brier_minimiser(target: Any, sample_weight: Any = None, *, n_classes: int |
     Held, Wolfe and Crowder, Validation of subgradient optimization (1974).
     """
     t = _mean_target(target, sample_weight, n_classes=n_classes, ignore_index=ignore_index)
-    if abs(t.sum() - 1) > 1e-12:
+    if t.size and abs(t.sum() - 1) > 1e-12:
         falling = np.sort(t)[::-1]
         levels = (np.cumsum(falling) - 1) / np.arange(1, len(t) + 1)
         t = np.maximum(t - levels[np.count_nonzero(falling > levels) - 1], 0)

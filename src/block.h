@@ -57,6 +57,9 @@ INLINE void move_block(const fl_call *call, const fl_operand *op, ptrdiff_t firs
     }
 }
 
+/* Bytes from one element of a line to the next. */
+INLINE ptrdiff_t last_step(const fl_call *call, const fl_operand *op) { return call->ndim ? op->stride[call->ndim - 1] : 0; }
+
 /* Does the operand lie in one piece along its last two axes? */
 INLINE int is_line(const fl_call *call, const fl_operand *op) {
     const int last = call->ndim - 1;
@@ -65,25 +68,24 @@ INLINE int is_line(const fl_call *call, const fl_operand *op) {
 
 INLINE const T *load_block(T *buffer, const fl_call *call, int role, ptrdiff_t first, ptrdiff_t n) {
     const fl_operand *op = &call->op[role];
-    ptrdiff_t step = call->ndim ? op->stride[call->ndim - 1] : 0;
+    ptrdiff_t step = last_step(call, op);
     if (is_line(call, op)) return load(buffer, op->data + first * step, op->type, step, n);
     move_block(call, op, first, buffer, n, 0);
     return buffer;
 }
 
 /* Where a kernel leaves a block of results: in memory at once if they can stand there as they are, else in the buffer,
- * for store_block. In place it is the buffer too: a loop that may write what it reads is a scalar one. */
+ * for store_block. */
 INLINE T *place_of_block(const fl_call *call, int role, ptrdiff_t first, T *buffer) {
     const fl_operand *op = &call->op[role];
-    ptrdiff_t step = call->ndim ? op->stride[call->ndim - 1] : 0;
-    int direct = op->data && op->data != call->op[FL_PRED].data && !call->stream && is_line(call, op);
-    if (!direct || !is_native(op->data, op->type, step)) return buffer;
-    return (T *)(void *)(op->data + first * step);
+    ptrdiff_t step = last_step(call, op);
+    int direct = op->data && !call->stream && is_line(call, op) && is_native(op->data, op->type, step);
+    return direct ? (T *)(void *)(op->data + first * step) : buffer;
 }
 
 INLINE void store_block(const fl_call *call, int role, ptrdiff_t first, T *block, ptrdiff_t n) {
     const fl_operand *op = &call->op[role];
-    ptrdiff_t step = call->ndim ? op->stride[call->ndim - 1] : 0;
+    ptrdiff_t step = last_step(call, op);
     if (is_line(call, op)) store(op->data + first * step, op->type, step, block, n, call->stream);
     else move_block(call, op, first, block, n, 1);
 }

@@ -101,7 +101,7 @@ static void scan_elements(const fl_call *call, int role, int rule, ptrdiff_t row
     double buffer[FL_BLOCK];
     const fl_operand *op = &call->op[role];
     if (!op->data || rule == FL_ANY || *found >= 0) return;
-    ptrdiff_t step = call->ndim ? op->stride[call->ndim - 1] : 0, at;
+    ptrdiff_t step = last_step(call, op), at;
     if (is_line(call, op)) at = breach(call, rule, op->data + row * step, op->type, step, n, weight);
     else at = breach(call, rule, (const char *)load_block(buffer, call, role, row, n), FL_F64, sizeof *buffer, n, weight);
     if (at >= 0) *found = row + at;

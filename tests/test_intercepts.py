@@ -1,5 +1,6 @@
 """`intercept`: no constant has a smaller mean. `inverse_link`: what a raw score means."""
 
+import inspect
 import math
 
 import numpy as np
@@ -146,6 +147,21 @@ def test_intercept_of_nothing_is_nan_with_a_warning(name):
     for y, w in (([], None), (np.zeros((0, 3)), None), ([1, 1], [0, 0])):
         with pytest.warns(RuntimeWarning, match="mean of nothing"):
             assert math.isnan(fl.losses[name].intercept(y, w, **own))
+
+
+LABELLED = [n for n, f in fl.losses.items() if "ignore_index" in inspect.signature(f).parameters and f._intercept]
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_intercept_of_no_class_is_empty_with_a_warning(name):
+    """Nothing says how many classes there are; with n_classes there is a NaN for each."""
+    for y, w in (([], None), ([-100, -100], None), ([-100], [1.0])):
+        y = np.array(y, int)
+        with pytest.warns(RuntimeWarning, match="mean of nothing"):
+            assert fl.losses[name].intercept(y, w).shape == (0,)
+        with pytest.warns(RuntimeWarning, match="mean of nothing"):
+            nothing = fl.losses[name].intercept(y, w, n_classes=3)
+        assert nothing.shape == (3,) and np.isnan(nothing).all()
 
 
 @pytest.mark.parametrize("name", [name for name in elementwise if name not in SIGNS])
