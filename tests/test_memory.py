@@ -55,8 +55,8 @@ def touch_the_fence():
 
 
 def sizes(subject):
-    """(rows, classes): each mod 64; elements behind a block too, classes of one chunk and of more. Whole groups
-    of rows of few classes, whose results leave as they are, into outs of each type."""
+    """(rows, classes): each mod 64; elements behind a block too, classes of one chunk and of more. Whole
+    groups of rows of few classes, whose results leave as they are, into outs of each type."""
     if not subject.rowwise:
         return [(n, 1) for r in range(64) for n in (r, 1024 + r)]
     wide = [1025, 1031, 1039, 1040, 1041, 1087, 2049]

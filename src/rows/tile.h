@@ -123,7 +123,7 @@ INLINE void store_across(char *data, int type, ptrdiff_t step, ptrdiff_t along, 
     if (in_columns(step, along) && step != n * along) {
         for (ptrdiff_t k = 0; k < n; k++) {
             char *lines = to + k * along;
-            if (step == size_of(type)) ask_to_write(lines + 4 * LANES * step, rows * step);
+            ask_to_write(lines + 4 * LANES * step, step == size_of(type) ? rows * step : 0);
             if (rows == LANES && is_native(to, type, step)) memcpy(lines, tile + k * LANES, LANES * sizeof(T));
             else store(lines, type, step, tile + k * LANES, rows, 0);
         }
