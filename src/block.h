@@ -74,15 +74,6 @@ INLINE const T *load_block(T *buffer, const fl_call *call, int role, ptrdiff_t f
     return buffer;
 }
 
-/* Where a kernel leaves a block of results: in memory at once if they can stand there as they are, else in the buffer,
- * for store_block. */
-INLINE T *place_of_block(const fl_call *call, int role, ptrdiff_t first, T *buffer) {
-    const fl_operand *op = &call->op[role];
-    ptrdiff_t step = last_step(call, op);
-    int direct = op->data && !call->stream && is_line(call, op) && is_native(op->data, op->type, step);
-    return direct ? (T *)(void *)(op->data + first * step) : buffer;
-}
-
 INLINE void store_block(const fl_call *call, int role, ptrdiff_t first, T *block, ptrdiff_t n) {
     const fl_operand *op = &call->op[role];
     ptrdiff_t step = last_step(call, op);

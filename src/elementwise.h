@@ -51,17 +51,26 @@ INLINE void choose(point_loss *loss, const parameters *own, ptrdiff_t n, block b
     else if (takes_array == ARRAY) points(loss, own, n, two);
 }
 
+/* Where results are left: in memory at once if they can stand there as they are, else in the buffer, for store_block. */
+static T *place_of_block(const fl_call *call, int role, ptrdiff_t first, T *buffer) {
+    const fl_operand *op = &call->op[role];
+    ptrdiff_t step = last_step(call, op);
+    int direct = op->data && !call->stream && is_line(call, op) && is_native(op->data, op->type, step);
+    return direct ? (T *)(void *)(op->data + first * step) : buffer;
+}
+
 INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int takes_array) {
-    T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], k[FL_BLOCK], results[3][FL_BLOCK], *at[3];
+    T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], k[FL_BLOCK], g[FL_BLOCK], h[FL_BLOCK], s[FL_BLOCK];
     const fl_operand *op = call->op;
-    const int role[] = {FL_GRAD, FL_HESS, FL_SECOND};
     ptrdiff_t first = run->row, n = run->n;
     int weighted = run->weight != NULL, what = call->valued ? GRADIENT : GRADIENT_ALONE;
     parameters own = own_parameters(call);
     const T *x = load_block(xs, call, FL_PRED, first, n);
     const T *y = op[FL_TARGET].data ? load_block(ys, call, FL_TARGET, first, n) : x;
-    for (int i = 0; i < 3; i++) at[i] = place_of_block(call, role[i], first, results[i]);
-    block b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = run->value, .grad = at[0], .hess = at[1], .second = at[2]};
+    block b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = run->value};
+    b.grad = place_of_block(call, FL_GRAD, first, g);
+    b.hess = place_of_block(call, FL_HESS, first, h);
+    b.second = place_of_block(call, FL_SECOND, first, s);
 
     if (!op[FL_GRAD].data) what = LOSS;
     else if (op[FL_HESS].data) what = HESSIAN;
@@ -75,8 +84,9 @@ INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int t
         choose(loss, &own, n, b, what, ARRAY);
     } else choose(loss, &own, n, b, what, SCALAR);
     if (what == HESSIAN && call->hess_least > 0) raise_hess(call->hess_least, run->weight, b.hess, n);
-    for (int i = 0; i < 3; i++)
-        if (op[role[i]].data && at[i] == results[i]) store_block(call, role[i], first, at[i], n);
+    if (op[FL_GRAD].data && b.grad == g) store_block(call, FL_GRAD, first, g, n);
+    if (op[FL_HESS].data && b.hess == h) store_block(call, FL_HESS, first, h, n);
+    if (op[FL_SECOND].data && b.second == s) store_block(call, FL_SECOND, first, s, n);
     stream_fence(call->stream);
 }
 
