@@ -2,7 +2,8 @@
 
 Environment: CC, CFLAGS as usual; FASTLOSS_OPENMP=0|1 builds without threads or insists on them;
 FASTLOSS_SANITIZE=1 adds the address and undefined-behaviour sanitizers (gcc; preload its libasan);
-FASTLOSS_COVERAGE=1 lets coverage see the lines of _core.pyx, slowly.
+FASTLOSS_COVERAGE=1 lets coverage see the lines of _core.pyx, slowly; FASTLOSS_BUILD_ISAS="avx2" builds these
+instruction sets and the baseline, not all that the compiler has.
 """
 
 import os
@@ -57,7 +58,7 @@ class BuildExt(build_ext):
 
         openmp = self.openmp_flags()
         sanitize = SANITIZE.split() if os.environ.get("FASTLOSS_SANITIZE") == "1" else []
-        found = [(isa, flags) for isa, macro, flags in INSTRUCTION_SETS if self.target_has(macro, flags)]
+        found = [(isa, flags) for isa, macro, flags in self.wanted_sets() if self.target_has(macro, flags)]
 
         # One output folder a table: six objects called kernels.o would overwrite each other.
         jobs = [(["src/kernels.c"], f"{isa}_{bits}", [*flags, f"-DFL_ISA={isa}", f"-DFL_BITS={bits}"])
@@ -74,6 +75,13 @@ class BuildExt(build_ext):
         ext.extra_compile_args = [*FLAGS, *openmp, *sanitize, *["-DCYTHON_TRACE_NOGIL=1"] * TRACED]
         ext.extra_link_args = ["-pthread", *openmp, *sanitize]
         super().build_extension(ext)
+
+    def wanted_sets(self):
+        names = [isa for isa, _, _ in INSTRUCTION_SETS]
+        wanted = os.environ.get("FASTLOSS_BUILD_ISAS", " ".join(names)).split()
+        for isa in set(wanted) - set(names):
+            raise CompileError(f"FASTLOSS_BUILD_ISAS = {isa!r} is unknown: it may hold {', '.join(names)}")
+        return [s for s in INSTRUCTION_SETS if s[0] in wanted or s[1] is None]
 
     def openmp_flags(self):
         wanted = os.environ.get("FASTLOSS_OPENMP", "")
