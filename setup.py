@@ -31,6 +31,10 @@ CORE = ["src/dispatch.c", "src/process.c", "src/task.c", "src/threads.c"]
 # no header of src/ can hide one of the system's. -g0: Python's own -g costs 6 MB and a third of the time.
 FLAGS = ("-iquote src -O3 -g0 -ffp-contract=off -fno-math-errno -fno-trapping-math "
          "-fvisibility=hidden -fopenmp-simd -pthread").split()
+# gcc follows a choice between two numbers into the next choice and makes branches of both, then computes
+# every branch in its vectors: without this the Poisson loss takes 1.6 times as long. Clang has no such switch.
+OF_GCC = ["-fno-thread-jumps"]
+IS_GCC = "#if !defined(__GNUC__) || defined(__clang__)\n#error another compiler\n#endif\nint x;\n"
 STRICT = "-std=c11 -Wall -Wextra".split()  # for our C, not for what Cython writes
 # Python's own CFLAGS hold -fwrapv, which would hide signed overflow; -O1 keeps the build short.
 SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-wrapv -fno-omit-frame-pointer -O1 -g"
@@ -60,8 +64,10 @@ class BuildExt(build_ext):
         sanitize = SANITIZE.split() if os.environ.get("FASTLOSS_SANITIZE") == "1" else []
         found = [(isa, flags) for isa, macro, flags in self.wanted_sets() if self.target_has(macro, flags)]
 
+        straight = OF_GCC if self.probe(IS_GCC, OF_GCC) else []
         # One output folder a table: six objects called kernels.o would overwrite each other.
-        jobs = [(["src/kernels.c"], f"{isa}_{bits}", [*flags, f"-DFL_ISA={isa}", f"-DFL_BITS={bits}"])
+        jobs = [(["src/kernels.c"], f"{isa}_{bits}",
+                 [*straight, *flags, f"-DFL_ISA={isa}", f"-DFL_BITS={bits}"])
                 for isa, flags in reversed(found) for bits in (64, 32)]
         jobs.append((CORE, "core", [*openmp, *(f"-DFL_HAVE_{isa.upper()}" for isa, _ in found)]))
 
