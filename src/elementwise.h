@@ -12,11 +12,11 @@
 #include "hessian.h"
 #include "losses/point.h"
 
-/* k: what the gradient of each element is multiplied by, or NULL: `scale`. Constant NULLs among the pointers
- * make each combination in use a loop of its own. */
+/* k: what the derivatives of each element are multiplied by, or NULL: `scale`, and no Hessian below `least`. Constant
+ * NULLs among the pointers make each combination in use a loop of its own. */
 typedef struct {
-    const T *x, *y, *extra, *k;
-    T scale;
+    const T *x, *y, *extra, *head, *k;
+    T scale, least;
     T *value, *grad, *hess, *second;
 } block;
 
@@ -25,29 +25,34 @@ INLINE void points(point_loss *loss, const parameters *own, ptrdiff_t n, block b
     _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++) {
         parameters here = *own;
         if (b.extra) here.k[0] = b.extra[i];
+        if (b.head) here.head = b.head[i];
         point p = loss(b.x[i], b.y[i], &here);
         T k = b.k ? b.k[i] : b.scale;
         if (b.value) b.value[i] = p.value;
         if (b.grad) b.grad[i] = b.k ? where_(k != 0, k * p.grad) : k * p.grad;
-        if (b.hess) b.hess[i] = where_(k != 0, k * p.hess);
+        if (b.hess) b.hess[i] = b.k ? where_(k != 0, k * p.hess) : raised_to(k * p.hess, b.least);
         if (b.second) b.second[i] = where_(k != 0, k * p.second);
     }
 }
 
 enum { SCALAR, ARRAY };
-enum { LOSS, GRADIENT, GRADIENT_ALONE, WEIGHTED_GRADIENT, HESSIAN, TWO_GRADIENTS };
+enum { LOSS, GRADIENT, GRADIENT_ALONE, HESSIAN, WEIGHTED_GRADIENT, WEIGHTED_HESSIAN, TWO_GRADIENTS };
 
 /* The combinations in use. What is not asked for is not computed: beside a Hessian there is no value. */
 INLINE void choose(point_loss *loss, const parameters *own, ptrdiff_t n, block b, int what, int takes_array) {
-    block first = {.x = b.x, .y = b.y, .extra = b.extra, .scale = b.scale, .value = b.value}, plain = first, alone, each, two, hess;
-    plain.grad = b.grad;
+    block first = b, plain, alone, each, two, hess, weighted;
+    first.k = NULL, first.grad = first.hess = first.second = NULL;
+    plain = first, plain.grad = b.grad;
     alone = each = plain, alone.value = NULL, each.k = b.k;
-    two = hess = each, two.second = b.second, hess.value = NULL, hess.hess = b.hess;
+    hess = alone, hess.hess = b.hess;
+    two = each, two.second = b.second;
+    weighted = hess, weighted.k = b.k;
     if (what == LOSS) points(loss, own, n, first);
     else if (what == GRADIENT) points(loss, own, n, plain);
     else if (what == GRADIENT_ALONE) points(loss, own, n, alone);
-    else if (what == WEIGHTED_GRADIENT) points(loss, own, n, each);
     else if (what == HESSIAN) points(loss, own, n, hess);
+    else if (what == WEIGHTED_GRADIENT) points(loss, own, n, each);
+    else if (what == WEIGHTED_HESSIAN) points(loss, own, n, weighted);
     else if (takes_array == ARRAY) points(loss, own, n, two);
 }
 
@@ -59,8 +64,8 @@ static T *place_of_block(const fl_call *call, int role, ptrdiff_t first, T *buff
     return direct ? (T *)(void *)(op->data + first * step) : buffer;
 }
 
-INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int takes_array) {
-    T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], k[FL_BLOCK], g[FL_BLOCK], h[FL_BLOCK], s[FL_BLOCK];
+INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, point_head *head, int takes_array) {
+    T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], heads[FL_BLOCK], k[FL_BLOCK], g[FL_BLOCK], h[FL_BLOCK], s[FL_BLOCK];
     const fl_operand *op = call->op;
     ptrdiff_t first = run->row, n = run->n;
     int weighted = run->weight != NULL, what = call->valued ? GRADIENT : GRADIENT_ALONE;
@@ -68,22 +73,27 @@ INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, int t
     const T *x = load_block(xs, call, FL_PRED, first, n);
     const T *y = op[FL_TARGET].data ? load_block(ys, call, FL_TARGET, first, n) : x;
     block b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = run->value};
+    b.least = call->hess_least > 0 ? least_hess(call->hess_least, 1) : -T_INF;
     b.grad = place_of_block(call, FL_GRAD, first, g);
     b.hess = place_of_block(call, FL_HESS, first, h);
     b.second = place_of_block(call, FL_SECOND, first, s);
 
     if (!op[FL_GRAD].data) what = LOSS;
-    else if (op[FL_HESS].data) what = HESSIAN;
+    else if (op[FL_HESS].data) what = weighted ? WEIGHTED_HESSIAN : HESSIAN;
     else if (op[FL_SECOND].data) what = TWO_GRADIENTS;
     else if (weighted) what = WEIGHTED_GRADIENT;
     if (what >= WEIGHTED_GRADIENT)
         for (ptrdiff_t i = 0; i < n; i++) k[i] = (T)((weighted ? run->weight[i] : 1) * call->scale);
+    if (head) {
+        _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++) heads[i] = head(x[i], y[i], &own);
+        b.head = heads;
+    }
     if (takes_array == ARRAY && op[FL_EXTRA].data) {
         own.low[0] = 0;
         b.extra = load_block(extras, call, FL_EXTRA, first, n);
         choose(loss, &own, n, b, what, ARRAY);
     } else choose(loss, &own, n, b, what, SCALAR);
-    if (what == HESSIAN && call->hess_least > 0) raise_hess(call->hess_least, run->weight, b.hess, n);
+    if (what == WEIGHTED_HESSIAN && call->hess_least > 0) raise_hess(call->hess_least, run->weight, b.hess, n);
     if (op[FL_GRAD].data && b.grad == g) store_block(call, FL_GRAD, first, g, n);
     if (op[FL_HESS].data && b.hess == h) store_block(call, FL_HESS, first, h, n);
     if (op[FL_SECOND].data && b.second == s) store_block(call, FL_SECOND, first, s, n);

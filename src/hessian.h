@@ -18,13 +18,9 @@ INLINE T least_hess(double least, double weight) {
 /* A NaN stays one. */
 INLINE T raised_to(T h, T least) { return h < least ? least : h; }
 
-/* n elements with weights of their own, or NULL: 1. */
+/* n elements of these weights. */
 INLINE void raise_hess(double least, const double *weight, T *h, ptrdiff_t n) {
-    const T one = least_hess(least, 1);
-    if (weight)
-        for (ptrdiff_t i = 0; i < n; i++) h[i] = raised_to(h[i], least_hess(least, weight[i]));
-    else
-        _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++) h[i] = raised_to(h[i], one);
+    for (ptrdiff_t i = 0; i < n; i++) h[i] = raised_to(h[i], least_hess(least, weight[i]));
 }
 
 #endif

@@ -12,11 +12,11 @@
 #include "rows/separable.h"
 #include "rows/softmax.h"
 
-#define ELEMENTWISE(name, array) \
-    static void each_##name(const fl_call *call, const fl_run *run) { each(call, run, name, array); }
+#define ELEMENTWISE(name, array, head) \
+    static void each_##name(const fl_call *call, const fl_run *run) { each(call, run, name, head, array); }
 FL_ELEMENTWISE_LIST(ELEMENTWISE)
 
-#define EACH_ENTRY(name, array) each_##name,
+#define EACH_ENTRY(name, array, head) each_##name,
 static fl_kernel *const elementwise[] = {FL_ELEMENTWISE_LIST(EACH_ENTRY)};
 
 #define ROWS_ENTRY(name) rows_##name,

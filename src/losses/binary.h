@@ -11,8 +11,8 @@ typedef struct {
     T slope;                     /* p (1 - p) */
 } logistic;
 
-INLINE logistic logistic_of(T x) {
-    T e = exp_nonpositive(-magnitude(x)), l = log1p_unit(e), large = 1 / (1 + e), small = e * large;
+INLINE logistic logistic_of(T x, T e) {
+    T l = log1p_unit(e), large = 1 / (1 + e), small = e * large;
     return (logistic){.softplus = max_(x, 0) + l, .softplus_minus = max_(-x, 0) + l,
                       .p = x >= 0 ? large : small, .not_p = x >= 0 ? small : large, .slope = small * large};
 }
@@ -20,9 +20,17 @@ INLINE logistic logistic_of(T x) {
 /* The target as -1 or 1: the caller says how it is coded, as a slope and an offset. */
 INLINE T side_of(T target, const parameters *own) { return own->k[2] * target + own->k[3]; }
 
+/* The e of a logistic: the head of losses made from one. */
+INLINE T decay(T pred, T target, const parameters *own) {
+    (void)target, (void)own;
+    return exp_nonpositive(-magnitude(pred));
+}
+
+INLINE T decay_of_margin(T pred, T target, const parameters *own) { return decay(side_of(target, own) * pred, 0, own); }
+
 /* y w softplus(-x) + (1 - y) softplus(x). A term of coefficient 0 is left out: the right infinity costs 0. */
 INLINE point binary_cross_entropy_with_logits(T pred, T target, const parameters *own) {
-    logistic f = logistic_of(pred);
+    logistic f = logistic_of(pred, own->head);
     T smoothing = own->k[1], keep = 1 - smoothing;
     T yes = own->k[0] * (target * keep + smoothing / 2), no = (1 - target) * keep + smoothing / 2;
     T miss = yes == 0 ? 0 : yes * f.softplus_minus, alarm = no == 0 ? 0 : no * f.softplus;
@@ -47,7 +55,7 @@ INLINE point binary_cross_entropy(T pred, T target, const parameters *own) {
 /* alpha_t n^gamma B: B the cross entropy, n = 1 - p_t = y (1 - p) + (1 - y) p. By x, n' = (1 - 2y) v with
  * v = p (1 - p), B' = p - y, v' = v (1 - 2p). */
 INLINE point focal_of(T pred, T target, const parameters *own, int squares) {
-    logistic f = logistic_of(pred);
+    logistic f = logistic_of(pred, own->head);
     T gamma = own->k[0], y = target, z = 1 - target, k = 1 - 2 * y;
     T miss = y == 0 ? 0 : y * f.softplus_minus, alarm = z == 0 ? 0 : z * f.softplus;
     T bce = miss + alarm, n = y * f.not_p + z * f.p, slope = z * f.p - y * f.not_p;
@@ -81,7 +89,7 @@ INLINE point perceptron(T pred, T target, const parameters *own) {
 
 INLINE point soft_margin(T pred, T target, const parameters *own) {
     T s = side_of(target, own);
-    logistic f = logistic_of(s * pred);
+    logistic f = logistic_of(s * pred, own->head);
     return (point){.value = f.softplus_minus, .grad = -s * f.not_p, .hess = f.slope};
 }
 
@@ -108,18 +116,18 @@ INLINE point binary_accuracy(T pred, T target, const parameters *own) {
 /* Functions of the score alone. */
 
 INLINE point sigmoid(T x, T unused, const parameters *own) {
-    (void)unused, (void)own;
-    return (point){.value = logistic_of(x).p};
+    (void)unused;
+    return (point){.value = logistic_of(x, own->head).p};
 }
 
 INLINE point log_sigmoid(T x, T unused, const parameters *own) {
-    (void)unused, (void)own;
-    return (point){.value = -logistic_of(x).softplus_minus};
+    (void)unused;
+    return (point){.value = -logistic_of(x, own->head).softplus_minus};
 }
 
 INLINE point softplus(T x, T unused, const parameters *own) {
-    (void)unused, (void)own;
-    return (point){.value = logistic_of(x).softplus};
+    (void)unused;
+    return (point){.value = logistic_of(x, own->head).softplus};
 }
 
 #endif

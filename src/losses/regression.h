@@ -47,14 +47,19 @@ INLINE point pseudo_huber(T pred, T target, const parameters *own) {
                    .grad = far ? delta * sign_of(r) : slope, .hess = far ? 1 / a / a / a : bend};
 }
 
+/* exp(-2|r|): the head of log_cosh. */
+INLINE T decay_of_twice(T pred, T target, const parameters *own) {
+    (void)own;
+    return exp_nonpositive(-2 * magnitude(pred - target));
+}
+
 /* log cosh r = log1p(2 sinh^2(r/2)), from 1 on (|r| - log 2) + log1p(exp(-2|r|)): the first overflows, the
  * second cancels near 0. */
 INLINE point log_cosh(T pred, T target, const parameters *own) {
-    (void)own;
-    T r = pred - target, a = magnitude(r), e = exp_nonpositive(-2 * a), s = sinh_near(a / 2), one = 1 + e;
+    T r = pred - target, a = magnitude(r), e = own->head, s = sinh_near(a / 2), one = 1 + e;
     int near = a < 1;
     T l = log1p_unit(near ? 2 * s * s : e), far = (a - (T)0.69314718055994530942) + l;
-    return (point){.value = near ? l : far, .grad = tanh_(r), .hess = 4 * e / (one * one)};
+    return (point){.value = near ? l : far, .grad = tanh_with(r, e), .hess = 4 * e / (one * one)};
 }
 
 /* Pinball loss max(-q r, (1 - q) r). */
@@ -81,12 +86,17 @@ INLINE point squared_epsilon_insensitive(T pred, T target, const parameters *own
     return (point){.value = over <= 0 ? 0 : square, .grad = over <= 0 ? 0 : slope, .hess = over < 0 ? 0 : 2};
 }
 
-/* d^2, d = log(1 + pred) - log(1 + target), as the log1p of the positive one of (a - b) / (1 + b) and
- * (b - a) / (1 + a): the other cancels where it comes near -1. */
-INLINE point msle(T pred, T target, const parameters *own) {
+/* (a - b) / (1 + b), a the larger of two, which is at least 0: the head of msle. */
+INLINE T rise_of_larger(T pred, T target, const parameters *own) {
     (void)own;
     T most = pred > target ? pred : target, least = pred > target ? target : pred;
-    T d = with_sign_of(log1p_((most - least) / (1 + least)), pred - target), b = 1 / (1 + pred);
+    return (most - least) / (1 + least);
+}
+
+/* d^2, d = log(1 + pred) - log(1 + target), as the log1p of (a - b) / (1 + b) or its negative: log1p of the negative
+ * quotient cancels where that comes near -1. */
+INLINE point msle(T pred, T target, const parameters *own) {
+    T d = with_sign_of(log1p_(own->head), pred - target), b = 1 / (1 + pred);
     d = pred > -1 ? d : T_NAN;
     d = target == target ? d : T_NAN;
     return (point){.value = d * d, .grad = 2 * d * b, .hess = 2 * (1 - d) * b * b};
