@@ -8,7 +8,7 @@
 #include "fastloss.h"
 #include "labels.h"
 
-enum { LABELS = 256 };
+enum { LABELS = 1024 };
 
 ptrdiff_t fl_tasks(const fl_call *call) { return (call->rows + call->per_task - 1) / call->per_task; }
 
@@ -54,21 +54,23 @@ static void block_of_rows(const fl_call *call, fl_run *run, ptrdiff_t row, ptrdi
     }
 }
 
+/* Sums are made in variables of its own: in memory each would wait for the one before. */
 static void scan_labels(const fl_call *call, const fl_run *run, const double *class_weight, fl_scan *found) {
     const double *weight = run->weight;
-    ptrdiff_t row = run->row;
     const fl_softmax *p = &call->softmax;
-    int64_t label[LABELS];
+    int64_t label[LABELS], bad = found->bad_label, counted = found->counted;
+    double sum = found->weight;
     load_labels(label, run->data[FL_LABEL], call->op[FL_LABEL].type, run->step[FL_LABEL], run->n);
     for (ptrdiff_t i = 0; i < run->n; i++) {
         if (p->has_ignore && label[i] == p->ignore_index) continue;
         if ((uint64_t)label[i] >= (uint64_t)call->classes) {
-            if (found->bad_label < 0) found->bad_label = row + i;
+            bad = bad < 0 ? run->row + i : bad;
             continue;
         }
-        found->counted += !(weight && weight[i] == 0);
-        if (weight || class_weight) found->weight += (weight ? weight[i] : 1) * (class_weight ? class_weight[label[i]] : 1);
+        counted += !(weight && weight[i] == 0);
+        if (weight || class_weight) sum += (weight ? weight[i] : 1) * (class_weight ? class_weight[label[i]] : 1);
     }
+    found->bad_label = bad, found->counted = counted, found->weight = sum;
 }
 
 static void scan_weights(const double *weight, ptrdiff_t row, ptrdiff_t n, fl_scan *found) {
@@ -145,6 +147,7 @@ static void scan_run_of_rows(const fl_call *call, fl_run *run, const double *cla
     else found->counted += run->n;
     scan_rows(call, run, FL_TARGET, call->rule[0], &found->bad_target);
     scan_rows(call, run, FL_EXTRA, call->rule[1], &found->bad_extra);
+    run->weight = NULL;
 }
 
 void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t task, fl_scan *found) {

@@ -22,16 +22,6 @@
 
 #include "softmax_shares.h"
 
-/* LANES rows on their way through the passes. */
-typedef struct {
-    ptrdiff_t first, n;
-    hard y;
-    sums s;
-    rows r;
-    T loss[LANES], logsumexp[LANES], entropy[LANES];
-    T *e;                  /* exponentials, kept where a tile holds the row */
-} group;
-
 typedef struct {
     const fl_call *call;
     const fl_run *run;
@@ -91,7 +81,7 @@ static void first_pass(const job *j, group *g) {
     ptrdiff_t parts = j->wide ? g->n : 1;
     place at = place_of(j, g, 0);
     read_rows(j, g);
-    sums_init(&g->s);
+    sums_init(&g->s, j->dense);
     if (j->kept) {
         const T *x[LANES];
         next_tile(&at);
@@ -145,9 +135,8 @@ static void write_rows(const job *j, group *g, int per_class_output) {
     }
 }
 
-/* Groups go through each pass together, so that one waits less for the other's results. */
 static void softmax(const fl_call *call, const fl_run *run, int outer, const share_kernel *shares) {
-    enum { BATCH = 4, KEPT = BATCH * TILE, CACHED = 8192 };
+    enum { KEPT = BATCH * TILE, CACHED = 8192 };
     T e[KEPT];
     group groups[BATCH];
     const fl_operand *op = call->op;
@@ -174,6 +163,7 @@ static void softmax(const fl_call *call, const fl_run *run, int outer, const sha
         at_once = at_once < 1 ? 1 : at_once > LANES ? LANES : at_once;
     }
     j.batch = batch * at_once;
+    for (ptrdiff_t i = 0; i < batch; i++) sums_init(&groups[i].s, 1);
     for (ptrdiff_t first = 0; first < run->n;) {
         ptrdiff_t n = 0;
         for (; n < batch && first < run->n; n++) {
@@ -184,10 +174,10 @@ static void softmax(const fl_call *call, const fl_run *run, int outer, const sha
             first += g->n;
             first_pass(&j, g);
         }
+        rows_finish(call, j.scale, j.outer, groups, n);
         for (ptrdiff_t i = 0; i < n; i++) {
             group *g = &groups[i];
             T *value = (T *)run->value + g->first;
-            rows_finish(call, j.scale, j.outer, &g->s, &g->y, g->loss, g->logsumexp, &g->r);
             for (ptrdiff_t l = 0; shares && l < (j.wide ? g->n : 1); l++)
                 sum_shares(place_of(&j, g, l), j.scale, shares, &g->r, &g->y, j.kept ? g->e + l * j.kept : NULL, g->loss);
             for (ptrdiff_t l = 0; l < g->n; l++) value[l] = op[FL_LABEL].data && g->y.at[l] < 0 ? 0 : g->loss[l];

@@ -14,11 +14,11 @@ typedef struct {
     double below[LANES], at[LANES];    /* mass of q below the maximum and at it */
 } sums;
 
-static void sums_init(sums *s) {
-    EACH_LANE(l) {
-        s->max[l] = -T_INF;
-        s->others[l] = s->ties[l] = s->dot[l] = s->below[l] = s->at[l] = s->at_label[l] = 0;
-    }
+/* Of a target that is no array the last three stay 0. */
+INLINE void sums_init(sums *s, int of_target) {
+    EACH_LANE(l) s->max[l] = -T_INF, s->at_label[l] = 0;
+    EACH_LANE(l) s->others[l] = s->ties[l] = 0;
+    if (of_target) EACH_LANE(l) s->dot[l] = s->below[l] = s->at[l] = 0;
 }
 
 /* The maximum of a row rises to `max`: what was at the old one is now below. */
@@ -123,11 +123,11 @@ INLINE const char *logits_ahead(const place *at, ptrdiff_t *stride) {
 /* Adds a measured tile to the sums, and keeps its exponentials in `e`, which may be where x lies. */
 static void add_tile(const place *at, T scale, int dense, const hard *y, sums *s, const T *x, T *e) {
     T qs[TILE], logs[TILE], max[LANES], part[3][LANES];
+    ptrdiff_t found[LANES];
     EACH_LANE(l) max[l] = at->wide ? s->max[at->lane] : s->max[l];
-    for (ptrdiff_t l = 0; l < at->rows; l++) {
-        ptrdiff_t i = position(at, y->at[at->lane + l], l);
-        if (i >= 0) s->at_label[at->lane + l] = x[i];
-    }
+    find_labels(at, y->at, found);
+    for (ptrdiff_t l = 0; l < at->rows; l++)
+        if (found[l] >= 0) s->at_label[at->lane + l] = x[found[l]];
     if (dense) {
         if (at->call->softmax.divergence) tile_target(max, x, fetch_target(at, y, qs, logs), logs, at->chunks, scale, part[0], part[1], part[2]);
         else tile_target(max, x, fetch_target(at, y, qs, NULL), NULL, at->chunks, scale, part[0], part[1], part[2]);

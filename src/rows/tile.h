@@ -64,21 +64,28 @@ INLINE void transpose(T *to, ptrdiff_t to_row, ptrdiff_t to_class, const T *from
     }
 }
 
-/* The same of `rows` rows; what a chunk holds of other rows is 0. Two or three classes are shuffles, where the compiler
- * is told their number. */
+INLINE void change_over(T *to, const T *from, ptrdiff_t n, int to_rows) {
+    if (to_rows) transpose(to, n, 1, from, 1, LANES, n);
+    else transpose(to, 1, LANES, from, n, 1, n);
+}
+
+/* LANES rows. Two or three classes are shuffles, where the compiler is told their number. */
+INLINE void change_group_over(T *to, const T *from, ptrdiff_t n, int to_rows) {
+    if (n == 2) change_over(to, from, 2, to_rows);
+    else if (n == 3) change_over(to, from, 3, to_rows);
+    else change_over(to, from, n, to_rows);
+}
+
+/* The same of `rows` rows; what a chunk holds of other rows is 0. */
 INLINE void rows_to_chunks(T *tile, const T *from, ptrdiff_t rows, ptrdiff_t n) {
-    if (rows == LANES && n == 2) transpose(tile, 1, LANES, from, 2, 1, 2);
-    else if (rows == LANES && n == 3) transpose(tile, 1, LANES, from, 3, 1, 3);
-    else if (rows == LANES) transpose(tile, 1, LANES, from, n, 1, n);
+    if (rows == LANES) change_group_over(tile, from, n, 0);
     else
         for (ptrdiff_t c = 0; c < n; c++)
             for (ptrdiff_t l = 0; l < LANES; l++) tile[c * LANES + l] = l < rows ? from[l * n + c] : 0;
 }
 
 INLINE void chunks_to_rows(T *to, const T *tile, ptrdiff_t rows, ptrdiff_t n) {
-    if (rows == LANES && n == 2) transpose(to, 2, 1, tile, 1, LANES, 2);
-    else if (rows == LANES && n == 3) transpose(to, 3, 1, tile, 1, LANES, 3);
-    else if (rows == LANES) transpose(to, n, 1, tile, 1, LANES, n);
+    if (rows == LANES) change_group_over(to, tile, n, 1);
     else
         for (ptrdiff_t l = 0; l < rows; l++)
             for (ptrdiff_t c = 0; c < n; c++) to[l * n + c] = tile[c * LANES + l];
@@ -198,6 +205,13 @@ INLINE ptrdiff_t position(const place *at, int64_t c, ptrdiff_t l) {
     ptrdiff_t i = (ptrdiff_t)c - at->c;
     if (c < 0 || i < 0 || i >= at->n) return -1;
     return at->wide ? i : i * LANES + l;
+}
+
+/* The same of each row's label, all at once. */
+INLINE void find_labels(const place *at, const int64_t *label, ptrdiff_t *found) {
+    const int64_t c = at->c, n = at->n;
+    if (at->wide) found[0] = position(at, label[at->lane], 0);
+    else EACH_LANE(l) found[l] = (label[l] >= c) & (label[l] < c + n) ? (ptrdiff_t)(label[l] - c) * LANES + l : -1;
 }
 
 /* Lane sums of a tile go to their rows: across, a lane is a row; wide, all lanes are row `lane`. */
