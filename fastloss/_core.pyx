@@ -742,12 +742,12 @@ cdef int _examine(Call call, Parameters p, n_threads, fl_scan *found, pred, name
 
 
 def run(int kernel, int targets, names, pred, target, third, Parameters p, int want, int reduction, weight, normalizer,
-        out, other_out, axis, n_threads, double hess_factor=1, double hess_least=0):
+        out, other_out, axis, n_threads, double hess_factor=1, double hess_least=0, int fresh=0):
     """Value and derivatives as asked for, or None if the arguments are not legal as they are.
 
     `third`: the vector of a Hessian-vector product, or the third array of a loss of two vectors. `other_out`:
     of the Hessian, or of the second gradient. Hessians are multiplied by `hess_factor` and raised to
-    `hess_least` times the weight of their row (src/hessian.h).
+    `hess_least` times the weight of their row (src/hessian.h). `fresh`: nobody has seen the outs yet.
     """
     cdef Call call = Call.__new__(Call)
     cdef fl_call *c = &call.c
@@ -771,6 +771,7 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     c.kernel = _kernel(c.table, kernel if p.kernel == _OWN_KERNEL else p.kernel)
     if targets & _SOFT and c.op[FL_TARGET].data != NULL and not p.softmax.log_target:
         c.rule[0] = FL_NON_NEGATIVE
+    fresh |= out is None and other_out is None
     if want & (_GRAD | _HVP):
         out = _like(pred) if out is None else out
         if not call.full(main, out, True) or not call.stands_alone(main):
@@ -789,8 +790,8 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     cdef ptrdiff_t counted = c.rows
     c.valued = want & _VALUE != 0
     cdef int breach = 0, ruled = c.rule[0] != FL_ANY or c.rule[1] != FL_ANY
-    # Where nothing is written, elements are looked at on the way: a second pass over memory would cost as much.
-    c.looks = ruled and c.elementwise and want == _VALUE and reduction != _NONE and weight is None
+    # Where nothing of the caller's is written, elements are looked at on the way: a pass less over memory.
+    c.looks = ruled and c.elementwise and fresh and weight is None
     if c.op[FL_LABEL].data != NULL or (ruled and not c.looks) or weight is not None:
         _examine(call, p, n_threads, &found, pred, names, (target, third), weight)
         if weight is not None or (p.class_weight is not None and c.op[FL_LABEL].data != NULL and not p.by_rows):

@@ -106,7 +106,8 @@ class Loss:
 
     def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], reduction: Any, weight: Any,
              normalizer: Any, n_threads: Any, out: Any = None, other_out: Any = None,
-             vector: Any = None, hess_factor: float = 1.0, hess_least: float = 0.0) -> Any:
+             vector: Any = None, hess_factor: float = 1.0, hess_least: float = 0.0,
+             fresh: bool = False) -> Any:
         if len(args) != len(self._names):
             args = self._bind(args, parameters)
         pred, target, *third = args
@@ -126,14 +127,16 @@ class Loss:
         if n_threads is not None:
             n_threads = _check.n_threads(n_threads)
         result = _core.run(self._kernel, self._targets, self._names, pred, target, vector, p, want, how,
-                           weight, normalizer, out, other_out, axis, n_threads, hess_factor, hess_least)
+                           weight, normalizer, out, other_out, axis, n_threads, hess_factor, hess_least,
+                           fresh)
         if result is not None:
             return result
         outs = ("outs[0]", "outs[1]") if want & SECOND else ("out", "hess_out")
         x, t, w, o, h, v, axis = _check.prepare(self._names, self._targets, pred, target, p, weight, out,
                                                 other_out, vector, axis, outs)
         result = _core.run(self._kernel, self._targets, self._names, x, t, v, p, want, how, w, normalizer, o,
-                           h, axis, n_threads, hess_factor, hess_least)
+                           h, axis, n_threads, hess_factor, hess_least,
+                           fresh)
         if result is None:
             raise TypeError(f"{self.__name__}: these arguments cannot be used together")
         return _handed(result, (o, out), (h, other_out))
@@ -192,9 +195,10 @@ class LossWithHessian(Loss):
 
     def _boosted(self, pred: Any, target: Any, parameters: dict[str, Any], sample_weight: Any, out: Any,
                  hess_out: Any, n_threads: Any, factor: float, least: float) -> None:
-        """Of the sum: gradient, and Hessian times a factor, no less than `least` times the row's weight."""
+        """Of the sum: gradient, and Hessian times a factor, no less than `least` times the row's weight. The
+        outs are the adapter's: after an error nobody sees them."""
         self._run(GRAD | HESS, (pred, target), parameters, "sum", sample_weight, None, n_threads, out,
-                  hess_out, hess_factor=factor, hess_least=least)
+                  hess_out, hess_factor=factor, hess_least=least, fresh=True)
 
 
 class SoftmaxLoss(LossWithHessian):

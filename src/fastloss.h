@@ -77,7 +77,7 @@ struct fl_call {
     int stream;           /* large outputs bypass the cache */
     int valued;           /* the loss is asked for, not derivatives alone: its sum, or each value */
     int raw_values;       /* unreduced values without their weights */
-    int looks;            /* elements are held against `rule` on the way: nothing is written that could be in vain */
+    int looks;            /* elements are held against `rule` on the way: nothing of the caller's is written */
     ptrdiff_t rows, classes, per_block, per_task;
     double scale;         /* 1 / normaliser: what every gradient is multiplied by, beside its row's weight */
     double hess_factor, hess_least;  /* hessian.h: the factor of the softmax family alone; 0: no least */
