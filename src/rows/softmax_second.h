@@ -141,8 +141,8 @@ static void rows_finish(const fl_call *call, T scale, int outer, group *g, ptrdi
 }
 
 /* All of them, spread. */
-INLINE void rows_spread(rows *all, const rows *group, const place *at) {
-    const T *from = (const T *)(const void *)group;
+INLINE void rows_spread(rows *all, const rows *own, const place *at) {
+    const T *from = (const T *)(const void *)own;
     T *to = (T *)(void *)all;
     for (size_t f = 0; f < sizeof(rows) / sizeof(T); f += LANES) spread(to + f, from + f, at);
 }

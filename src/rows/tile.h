@@ -209,9 +209,14 @@ INLINE ptrdiff_t position(const place *at, int64_t c, ptrdiff_t l) {
 
 /* The same of each row's label, all at once. */
 INLINE void find_labels(const place *at, const int64_t *label, ptrdiff_t *found) {
-    const int64_t c = at->c, n = at->n;
+    const int64_t first = at->c, n = at->n;
     if (at->wide) found[0] = position(at, label[at->lane], 0);
-    else EACH_LANE(l) found[l] = (label[l] >= c) & (label[l] < c + n) ? (ptrdiff_t)(label[l] - c) * LANES + l : -1;
+    else
+        EACH_LANE(l) {
+            int64_t c = label[l] - first;
+            int here = (c >= 0) & (c < n);
+            found[l] = here ? (ptrdiff_t)c * LANES + l : -1;
+        }
 }
 
 /* Lane sums of a tile go to their rows: across, a lane is a row; wide, all lanes are row `lane`. */
