@@ -78,9 +78,9 @@ LOOK = {
     "src/labels.h": Look("softmax", "cross_entropy inputs", ("width", "ignored", "label", "index")),
     "src/kernels.c": Look("core regression", "mse elementwise accuracy", (
         "test_mse", "domain", "last_target", "functions", "oracle")),
-    "src/task.c": Look("", "mse inputs cross_entropy elementwise row_losses bits", (
+    "src/task.c": Look("", "mse inputs cross_entropy elementwise row_losses bits streaming", (
         "test_mse", "label", "weight", "domain", "for_elements", "leading", "ignored", "negative", "many",
-        "faults", "last_target")),
+        "faults", "last_target", "count")),
     "src/dispatch.c": Look("", "isa mse"),
     "src/process.c": Look("", "threads", ("fork", "")),
     "src/threads.c": Look("", "threads"),

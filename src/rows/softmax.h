@@ -81,7 +81,8 @@ static void first_pass(const job *j, group *g) {
     ptrdiff_t parts = j->wide ? g->n : 1;
     place at = place_of(j, g, 0);
     read_rows(j, g);
-    sums_init(&g->s, j->dense);
+    sums_init(&g->s);
+    if (j->dense) target_sums_init(&g->s);
     if (j->kept) {
         const T *x[LANES];
         next_tile(&at);
@@ -163,7 +164,7 @@ static void softmax(const fl_call *call, const fl_run *run, int outer, const sha
         at_once = at_once < 1 ? 1 : at_once > LANES ? LANES : at_once;
     }
     j.batch = batch * at_once;
-    for (ptrdiff_t i = 0; i < batch; i++) sums_init(&groups[i].s, 1);
+    for (ptrdiff_t i = 0; i < batch; i++) target_sums_init(&groups[i].s);
     for (ptrdiff_t first = 0; first < run->n;) {
         ptrdiff_t n = 0;
         for (; n < batch && first < run->n; n++) {

@@ -14,12 +14,13 @@ typedef struct {
     double below[LANES], at[LANES];    /* mass of q below the maximum and at it */
 } sums;
 
-/* Of a target that is no array the last three stay 0. */
-INLINE void sums_init(sums *s, int of_target) {
+INLINE void sums_init(sums *s) {
     EACH_LANE(l) s->max[l] = -T_INF, s->at_label[l] = 0;
     EACH_LANE(l) s->others[l] = s->ties[l] = 0;
-    if (of_target) EACH_LANE(l) s->dot[l] = s->below[l] = s->at[l] = 0;
 }
+
+/* Of a target that is no array these stay 0. */
+INLINE void target_sums_init(sums *s) { EACH_LANE(l) s->dot[l] = s->below[l] = s->at[l] = 0; }
 
 /* The maximum of a row rises to `max`: what was at the old one is now below. */
 INLINE void sums_raise(sums *s, int l, T max, T scale) {
@@ -83,7 +84,7 @@ INLINE void tile_target(const T *top, const T *x, const T *q, const T *log_q, pt
         for (ptrdiff_t k = start; k < end; k++)
             EACH_LANE(l) {
                 T xl = x[k * LANES + l], ql = q[k * LANES + l];
-                T down = xl == -T_INF ? T_INF : scale * (max[l] - xl);
+                T down = scale * (max[l] - xl);
                 int at_top = xl == max[l];
                 if (log_q) down += log_q[k * LANES + l];
                 dot[l] += where_(ql != 0, ql * down);

@@ -69,7 +69,7 @@ INLINE void look_at_label(T scale, const group *g, unfinished *u) {
     const hard *y = &g->y;
     EACH_LANE(l) {
         int on_top = s->at_label[l] == s->max[l];
-        T down = s->at_label[l] == -T_INF ? T_INF : scale * (s->max[l] - s->at_label[l]);
+        T down = scale * (s->max[l] - s->at_label[l]);
         u->e_label[l] = exp_nonpositive(-down);
         u->down[l] = where_(y->q[l] != 0, y->q[l] * down);
         u->q_below[l] = (double)where_(!on_top, y->q[l]);
