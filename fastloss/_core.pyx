@@ -3,7 +3,7 @@
 
 A call that is not legal as it stands gives None here, cheaply; _check.py then converts the arguments or
 explains what is wrong with them. What only the data can tell (a label out of range, a negative weight)
-is looked for before anything is written, and _check.py words it.
+is looked for before anything of the caller's is written, and _check.py words it.
 
 Operands come through the buffer protocol itself, of which a typed memoryview is a wrapper with one dtype
 and a fixed number of dimensions: a call here takes any number of either, half formats among them, and a
@@ -571,7 +571,7 @@ cdef class Call:
         return total
 
     cdef int scan(self, Parameters p, n_threads, fl_scan *all) except -1:
-        """Looks over labels, weights and soft targets before anything is written."""
+        """Looks over labels, weights and soft targets: before anything of the caller's is written."""
         cdef fl_scan few[64]
         cdef fl_scan *found = few
         cdef ptrdiff_t t, tasks = fl_tasks(&self.c)

@@ -2,8 +2,9 @@
  *
  * pred, target: n elements each, any type and stride; `extra`, where there is one, replaces parameter 0 element
  * by element. value[i] = loss(pred_i, target_i); with k_i = scale * weight_i, grad_i = k_i dloss/dpred,
- * hess_i = k_i d2loss/dpred2, second_i = k_i dloss/dextra. One pass over memory. An element of weight 0 has
- * gradient 0 whatever it holds, NaN included. Without a target the loss is a function of pred alone.
+ * hess_i = k_i d2loss/dpred2, or the least of hessian.h, second_i = k_i dloss/dextra. One pass over memory. An
+ * element of weight 0 has gradient 0 whatever it holds, NaN included. Without a target the loss is a function of pred
+ * alone.
  */
 #ifndef FL_ELEMENTWISE_H
 #define FL_ELEMENTWISE_H
@@ -12,8 +13,9 @@
 #include "hessian.h"
 #include "losses/point.h"
 
-/* k: what the derivatives of each element are multiplied by, or NULL: `scale`, and no Hessian below `least`. Constant
- * NULLs among the pointers make each combination in use a loop of its own. */
+/* k: what the derivatives of each element are multiplied by; NULL: by `scale`, and no Hessian is below `least`, which
+ * may be -inf. With a k the Hessians are raised afterwards. Constant NULLs among the pointers make each combination in
+ * use a loop of its own. */
 typedef struct {
     const T *x, *y, *extra, *head, *k;
     T scale, least;
@@ -36,6 +38,7 @@ INLINE void points(point_loss *loss, const parameters *own, ptrdiff_t n, block b
 }
 
 enum { SCALAR, ARRAY };
+/* From WEIGHTED_GRADIENT on there is a k. */
 enum { LOSS, GRADIENT, GRADIENT_ALONE, HESSIAN, WEIGHTED_GRADIENT, WEIGHTED_HESSIAN, TWO_GRADIENTS };
 
 /* The combinations in use. What is not asked for is not computed: beside a Hessian there is no value. */

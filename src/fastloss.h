@@ -125,7 +125,7 @@ typedef struct {
 } fl_sum;
 fl_sum fl_task(const fl_call *, ptrdiff_t task);
 
-/* What a look over the arguments found before anything is written. */
+/* What a look over the arguments found, before anything of the caller's is written. */
 typedef struct {
     ptrdiff_t bad_label;   /* first row whose label is out of range, or -1 */
     ptrdiff_t bad_weight;  /* first row whose weight is negative or not finite, or -1 */

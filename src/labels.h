@@ -8,7 +8,7 @@
 
 #include "fastloss.h"
 
-#define FL_READ_LABELS_APART(C, LABEL, STEP)     \
+#define FL_READ_LABELS_BY(C, LABEL, STEP)     \
     for (ptrdiff_t i = 0; i < n; i++) {          \
         C v;                                     \
         memcpy(&v, from + i * (STEP), sizeof v); \
@@ -16,8 +16,8 @@
     }
 /* Side by side they are read as vectors, and not written one by one: a vector loaded right after would wait. */
 #define FL_READ_LABELS(C, LABEL)                                                       \
-    if (step == sizeof(C)) FL_READ_LABELS_APART(C, LABEL, (ptrdiff_t)sizeof(C))        \
-    else FL_READ_LABELS_APART(C, LABEL, step)                                          \
+    if (step == sizeof(C)) FL_READ_LABELS_BY(C, LABEL, (ptrdiff_t)sizeof(C))        \
+    else FL_READ_LABELS_BY(C, LABEL, step)                                          \
     break
 
 /* An unsigned label beyond int64 becomes the least one: out of range, and nobody's ignore_index. */
@@ -36,6 +36,6 @@ static inline void load_labels(int64_t *to, const char *from, int type, ptrdiff_
     }
 }
 #undef FL_READ_LABELS
-#undef FL_READ_LABELS_APART
+#undef FL_READ_LABELS_BY
 
 #endif

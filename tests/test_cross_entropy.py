@@ -410,6 +410,26 @@ def test_minus_inf_where_the_target_is_zero_contributes_nothing(name, soft, clas
     assert (fl.cross_entropy.grad(logits, target, **options)[::2, -1] == 0).all()
 
 
+@pytest.mark.parametrize("axis, classes, masked", [(-1, 1100, 1024), (0, 100, 64)], ids=["wide", "across"])
+@pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
+def test_a_first_tile_of_minus_inf(soft, axis, classes, masked):
+    """So far the maximum is -inf, and the difference to it NaN: neither may stay in a sum."""
+    logits, target = make(np.random.default_rng(24), (6,), classes, np.dtype("f4"), soft)
+    logits[:4, :masked] = -np.inf
+    if soft:
+        target[:2, :masked] = 0
+    else:
+        target[:] = classes - 1, masked, masked - 1, 0, 0, 5
+    want = ref.cross_entropy(logits[:2, masked:], target[:2, masked:] if soft else target[:2] - masked).loss
+    logits, target = (np.moveaxis(a, -1, axis).copy() if a.ndim > 1 else a for a in (logits, target))
+    value, grad = fl.cross_entropy.value_and_grad(logits, target, axis=axis, reduction="none")
+    np.testing.assert_allclose(value[:2], want, rtol=1e-6)
+    assert (value[2:4] == np.inf).all() and np.isfinite(value[4:]).all() and np.isfinite(grad).all()
+    if not soft:
+        smooth = fl.cross_entropy(logits, target, axis=axis, reduction="none", label_smoothing=0.1)
+        assert (smooth[:4] == np.inf).all() and np.isfinite(smooth[4:]).all()
+
+
 def test_smoothing_puts_mass_on_minus_inf():
     logits = np.array([[0.0, 1.0, -np.inf], [0.0, 1.0, 2.0]])
     value, grad = fl.cross_entropy.value_and_grad(logits, [0, 1], label_smoothing=0.3, reduction="none")

@@ -685,6 +685,20 @@ def test_minus_inf_at_the_target(name, classes):
         assert np.isfinite(grad).all() and (np.isfinite(value[2]) if finite else value[2] == np.inf)
 
 
+@pytest.mark.parametrize("axis, classes, masked", [(-1, 1100, 1024), (0, 100, 64)], ids=["wide", "across"])
+@pytest.mark.parametrize("name", [n for n in ROWS if LOSSES[n].scores == "logits"])
+def test_a_first_tile_of_minus_inf(name, axis, classes, masked):
+    """So far the maximum is -inf, and the difference to it NaN: neither may stay in a sum."""
+    for kind in KINDS[LOSSES[name].targets]:
+        x, target = make(seeded(name, classes), name, kind, (6,), classes, np.dtype("f4"))
+        x[:4, :masked] = -np.inf
+        if kind == "soft":
+            target[1::2, :masked] = 0
+        else:
+            target[:4] = 0, classes - 1, masked - 1, masked
+        check(name, moved(name, kind, [x, target], axis), axis=axis, reduction="none")
+
+
 @pytest.mark.parametrize("eps_", ["dtype", 0, 1e-3])
 @pytest.mark.parametrize("kind", ["labels", "soft"])
 @each_dtype

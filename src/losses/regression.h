@@ -86,15 +86,15 @@ INLINE point squared_epsilon_insensitive(T pred, T target, const parameters *own
     return (point){.value = over <= 0 ? 0 : square, .grad = over <= 0 ? 0 : slope, .hess = over < 0 ? 0 : 2};
 }
 
-/* (a - b) / (1 + b), a the larger of two, which is at least 0: the head of msle. */
+/* (a - b) / (1 + b), a the larger of the two and b the smaller: the head of msle. */
 INLINE T rise_of_larger(T pred, T target, const parameters *own) {
     (void)own;
     T most = pred > target ? pred : target, least = pred > target ? target : pred;
     return (most - least) / (1 + least);
 }
 
-/* d^2, d = log(1 + pred) - log(1 + target), as the log1p of (a - b) / (1 + b) or its negative: log1p of the negative
- * quotient cancels where that comes near -1. */
+/* d^2, d = log(1 + pred) - log(1 + target): log1p((a - b) / (1 + b)) with the sign of the difference, where the
+ * log1p of (b - a) / (1 + a) would cancel near -1. */
 INLINE point msle(T pred, T target, const parameters *own) {
     T d = with_sign_of(log1p_(own->head), pred - target), b = 1 / (1 + pred);
     d = pred > -1 ? d : T_NAN;

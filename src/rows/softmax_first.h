@@ -19,7 +19,7 @@ INLINE void sums_init(sums *s) {
     EACH_LANE(l) s->others[l] = s->ties[l] = 0;
 }
 
-/* Of a target that is no array these stay 0. */
+/* Of a target that is no array these are 0 for good: cleared once, they need no clearing again. */
 INLINE void target_sums_init(sums *s) { EACH_LANE(l) s->dot[l] = s->below[l] = s->at[l] = 0; }
 
 /* The maximum of a row rises to `max`: what was at the old one is now below. */
@@ -84,7 +84,7 @@ INLINE void tile_target(const T *top, const T *x, const T *q, const T *log_q, pt
         for (ptrdiff_t k = start; k < end; k++)
             EACH_LANE(l) {
                 T xl = x[k * LANES + l], ql = q[k * LANES + l];
-                T down = scale * (max[l] - xl);
+                T down = xl == -T_INF ? T_INF : scale * (max[l] - xl); /* the maximum may be -inf so far */
                 int at_top = xl == max[l];
                 if (log_q) down += log_q[k * LANES + l];
                 dot[l] += where_(ql != 0, ql * down);
