@@ -31,8 +31,8 @@ CORE = ["src/dispatch.c", "src/process.c", "src/task.c", "src/threads.c"]
 # no header of src/ can hide one of the system's. -g0: Python's own -g costs 6 MB and a third of the time.
 FLAGS = ("-iquote src -O3 -g0 -ffp-contract=off -fno-math-errno -fno-trapping-math "
          "-fvisibility=hidden -fopenmp-simd -pthread").split()
-# gcc follows a choice between two numbers into the next choice and makes branches of both, then computes
-# every branch in its vectors: without this the Poisson loss takes 1.6 times as long. Clang has no such switch.
+# gcc follows a choice between two numbers into the next one, makes branches of both and computes each in its
+# vectors: without this the Poisson loss takes 1.6 times as long. Clang has no such switch.
 OF_GCC = ["-fno-thread-jumps"]
 IS_GCC = "#if !defined(__GNUC__) || defined(__clang__)\n#error another compiler\n#endif\nint x;\n"
 STRICT = "-std=c11 -Wall -Wextra".split()  # for our C, not for what Cython writes
