@@ -1,8 +1,8 @@
 """fastloss inside other libraries, beside what they do themselves: `python -m benchmarks.pipeline`.
 
 Objectives of boosting against the same in NumPy, rounds of XGBoost and LightGBM on 100,000 x 28 with their
-own objective and with ours, and scikit-learn's log_loss. Contenders take turns and medians count. It wants a
-quiet machine for some minutes, and all that it compares. What torch gains is printed by
+own objective, with ours and with NumPy's, and scikit-learn's log_loss. Contenders take turns and medians
+count. It wants a quiet machine for some minutes, and all that it compares. What torch gains is printed by
 examples/train_language_model.py, and how fast files are read by examples/evaluate_large_file.py.
 """
 
@@ -48,12 +48,20 @@ def numpy_binary(score: Array, y: Array) -> tuple[Array, Array]:
     return p - y, np.maximum(p * (1 - p), FLOOR)
 
 
-def numpy_softmax(scores: Array, rows: Array, y: Array) -> tuple[Array, Array]:
+def numpy_softmax(factor: float, scores: Array, rows: Array, y: Array) -> tuple[Array, Array]:
     e = np.exp(scores - scores.max(axis=1, keepdims=True))
     p = e / e.sum(axis=1, keepdims=True)
-    hess = np.maximum(2 * p * (1 - p), FLOOR)
+    hess = np.maximum(factor * p * (1 - p), FLOOR)
     p[rows, y] -= 1
     return p, hess
+
+
+def in_numpy(classes: int, factor: float) -> Callable[[Array, Any], tuple[Array, Array]]:
+    """The objective as one writes it without a library."""
+    if classes == 2:
+        return lambda scores, data: numpy_binary(scores, data.get_label())
+    return lambda scores, data: numpy_softmax(
+        factor, scores, np.arange(len(scores)), data.get_label().astype(int))
 
 
 def show(title: str, seconds: dict[str, float], beside: str) -> None:
@@ -73,7 +81,7 @@ def objectives(rng: np.random.Generator, rows: int) -> None:
             derivatives = functools.partial(numpy_binary, scores, data.label)
         else:
             name, hessian = "cross_entropy", "upper"
-            derivatives = functools.partial(numpy_softmax, scores, np.arange(rows), y)
+            derivatives = functools.partial(numpy_softmax, 2.0, scores, np.arange(rows), y)
         calls: Turns = {"numpy": derivatives}
         for title, n in threads.items():
             objective = xgboost_objective(name, hessian=hessian, n_threads=n)
@@ -95,49 +103,47 @@ def rounds(step: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: statistics.median(s[2:]) for name, s in seconds.items()}
 
 
-def xgboost_rounds(x: Array, y: Array, classes: int, threads: int) -> dict[str, float]:
+def xgboost_round(x: Array, y: Array, classes: int, threads: int, contender: str) -> Callable[[], object]:
     import xgboost
 
     own: dict[str, Any] = {"objective": "binary:logistic"}
     if classes > 2:
         own = {"objective": "multi:softprob", "num_class": classes}
-    objective = xgboost_objective(BINARY if classes == 2 else "cross_entropy",
-                                  hessian="exact" if classes == 2 else "upper")
-    step: dict[str, Callable[[], object]] = {}
-    for name, function in (("built in", None), ("ours", objective)):
-        data = xgboost.QuantileDMatrix(x, y, nthread=threads)
-        booster = xgboost.Booster({"nthread": threads, **own}, [data])
-        step[name] = functools.partial(booster.update, data, 0, fobj=function)
-    return rounds(step)
+    ours = xgboost_objective(BINARY if classes == 2 else "cross_entropy",
+                             hessian="exact" if classes == 2 else "upper")
+    objective = {"built in": None, "ours": ours, "numpy": in_numpy(classes, 2.0)}[contender]
+    data = xgboost.QuantileDMatrix(x, y, nthread=threads)
+    booster = xgboost.Booster({"nthread": threads, **own}, [data])
+    return functools.partial(booster.update, data, 0, fobj=objective)
 
 
-def lightgbm_rounds(x: Array, y: Array, classes: int, threads: int) -> dict[str, float]:
+def lightgbm_round(x: Array, y: Array, classes: int, threads: int, contender: str) -> Callable[[], object]:
     import lightgbm
 
-    own: dict[str, Any] = {"objective": "binary"} if classes == 2 else {"objective": "multiclass"}
+    own = {"objective": "binary" if classes == 2 else "multiclass"}
     shape = {} if classes == 2 else {"num_class": classes}
-    objective = lightgbm_objective(BINARY if classes == 2 else "cross_entropy",
-                                   hessian="exact" if classes == 2 else "lightgbm")
-    step: dict[str, Callable[[], object]] = {}
-    for name, function in (("built in", None), ("ours", objective)):
-        chosen = own if function is None else {"objective": "none"}
-        settings = {"num_threads": threads, "verbosity": -1, **shape, **chosen}
-        booster = lightgbm.Booster(settings, lightgbm.Dataset(x, y, params={"verbosity": -1}))
-        step[name] = functools.partial(booster.update, fobj=function)
-    return rounds(step)
+    ours = lightgbm_objective(BINARY if classes == 2 else "cross_entropy",
+                              hessian="exact" if classes == 2 else "lightgbm")
+    factor = classes / (classes - 1)
+    objective = {"built in": None, "ours": ours, "numpy": in_numpy(classes, factor)}[contender]
+    chosen = own if objective is None else {"objective": "none"}
+    settings = {"num_threads": threads, "verbosity": -1, **shape, **chosen}
+    booster = lightgbm.Booster(settings, lightgbm.Dataset(x, y, params={"verbosity": -1}))
+    return functools.partial(booster.update, fobj=objective)
 
 
 def boosting(rng: np.random.Generator, rows: int) -> None:
     print(f"\nA round of boosting, {rows:,} x {FEATURES}, {ROUNDS} rounds each")
     x = rng.standard_normal((rows, FEATURES), dtype=np.float32)
-    library = {"xgboost": xgboost_rounds, "lightgbm": lightgbm_rounds}
+    library = {"xgboost": xgboost_round, "lightgbm": lightgbm_round}
     for name in filter(installed, library):
         for classes in (2, 5):
             noisy = x[:, :3] + rng.standard_normal((rows, 3))
             y = (np.abs(noisy).sum(axis=1) * classes / 6).astype(int) % classes
             for threads in sorted({1, os.cpu_count() or 1}):
-                seconds = library[name](x, y, classes, threads)
-                show(f"{name}, {classes} classes, {threads} threads", seconds, "built in")
+                step = {contender: library[name](x, y, classes, threads, contender)
+                        for contender in ("built in", "ours", "numpy")}
+                show(f"{name}, {classes} classes, {threads} threads", rounds(step), "built in")
 
 
 def log_loss(rng: np.random.Generator, rows: int) -> None:
