@@ -21,7 +21,7 @@ typedef struct {
 } parameters;
 
 INLINE parameters own_parameters(const fl_call *call) {
-    parameters own = {.k = {0}, .low = {0}, .head = 0};
+    parameters own = {.k = {0}, .low = {0}};
     for (int i = 0; i < PARAMETERS; i++) {
         own.k[i] = (T)call->parameter[i];
         own.low[i] = (T)(call->parameter[i] - (double)own.k[i]);

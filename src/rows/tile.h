@@ -64,28 +64,30 @@ INLINE void transpose(T *to, ptrdiff_t to_row, ptrdiff_t to_class, const T *from
     }
 }
 
-INLINE void change_over(T *to, const T *from, ptrdiff_t n, int to_rows) {
-    if (to_rows) transpose(to, n, 1, from, 1, LANES, n);
+enum { TO_CHUNKS, TO_ROWS };
+
+INLINE void change_over(T *to, const T *from, ptrdiff_t n, int way) {
+    if (way == TO_ROWS) transpose(to, n, 1, from, 1, LANES, n);
     else transpose(to, 1, LANES, from, n, 1, n);
 }
 
 /* LANES rows. Two or three classes are shuffles, where the compiler is told their number. */
-INLINE void change_group_over(T *to, const T *from, ptrdiff_t n, int to_rows) {
-    if (n == 2) change_over(to, from, 2, to_rows);
-    else if (n == 3) change_over(to, from, 3, to_rows);
-    else change_over(to, from, n, to_rows);
+INLINE void change_group_over(T *to, const T *from, ptrdiff_t n, int way) {
+    if (n == 2) change_over(to, from, 2, way);
+    else if (n == 3) change_over(to, from, 3, way);
+    else change_over(to, from, n, way);
 }
 
 /* The same of `rows` rows; what a chunk holds of other rows is 0. */
 INLINE void rows_to_chunks(T *tile, const T *from, ptrdiff_t rows, ptrdiff_t n) {
-    if (rows == LANES) change_group_over(tile, from, n, 0);
+    if (rows == LANES) change_group_over(tile, from, n, TO_CHUNKS);
     else
         for (ptrdiff_t c = 0; c < n; c++)
             for (ptrdiff_t l = 0; l < LANES; l++) tile[c * LANES + l] = l < rows ? from[l * n + c] : 0;
 }
 
 INLINE void chunks_to_rows(T *to, const T *tile, ptrdiff_t rows, ptrdiff_t n) {
-    if (rows == LANES) change_group_over(to, tile, n, 1);
+    if (rows == LANES) change_group_over(to, tile, n, TO_ROWS);
     else
         for (ptrdiff_t l = 0; l < rows; l++)
             for (ptrdiff_t c = 0; c < n; c++) to[l * n + c] = tile[c * LANES + l];
