@@ -200,7 +200,9 @@ cdef int _threads(ptrdiff_t tasks, n_threads, int in_flight) except -1:
         # OpenMP ends the process where it cannot have as many threads as it was asked for.
         if fl_process_forked() or fl_openmp_in_parallel():
             return 1
-        return <int>min(<object>n_threads, tasks, max(16, 4 * (os.cpu_count() or 1)))
+        if n_threads > 16:  # counting processors takes 5 us
+            n_threads = min(n_threads, max(16, 4 * (os.cpu_count() or 1)))
+        return <int>min(<object>n_threads, tasks)
     if most > 1:
         from fastloss import _threads as budget
         most = max(1, min(most, budget.available()) // in_flight)

@@ -16,34 +16,46 @@ class Spare:
 
     def __init__(self, least: int, most: float = float("inf")) -> None:
         self._least, self._most = least, most
-        self._free: list[np.ndarray] = []  # append and pop are one step each for all threads
+        self._free: list[_Block] = []  # append and pop are one step each for all threads
 
     def room(self, size: int) -> np.ndarray:
         """So many bytes, uninitialised. They come back when the last array on them is gone."""
         if not self._least <= size <= self._most:
             return np.empty(size, np.uint8)
         try:
-            memory = self._free.pop()
+            block = self._free.pop()
         except IndexError:
-            memory = None
-        if memory is None or not size <= memory.nbytes <= 2 * size:
-            del memory  # never both
-            memory = np.empty(size, np.uint8)
-        return np.asarray(_Lent(memory, self._free))[:size]
+            block = None
+        if block is None or not size <= block.memory.nbytes <= 2 * size:
+            del block  # never both
+            block = _Block(np.empty(size, np.uint8))
+        return np.asarray(_Lent(block, self._free))[:size]
 
     def clear(self) -> None:
         self._free.clear()
 
 
+class _Block:
+    """Memory, and what NumPy asks of it each time it is lent: to work that out takes a microsecond."""
+
+    __slots__ = ("interface", "memory")
+
+    def __init__(self, memory: np.ndarray) -> None:
+        self.memory = memory
+        self.interface: dict[str, Any] = memory.__array_interface__
+
+
 class _Lent:
     """What the arrays on a block hold on to, and nothing else does."""
 
-    def __init__(self, memory: np.ndarray, free: list[np.ndarray]) -> None:
-        self._memory, self._free = memory, free
-        self.__array_interface__: dict[str, Any] = memory.__array_interface__
+    __slots__ = ("__array_interface__", "_block", "_free")
+
+    def __init__(self, block: _Block, free: list[_Block]) -> None:
+        self._block, self._free = block, free
+        self.__array_interface__ = block.interface
 
     def __del__(self) -> None:
-        self._free.append(self._memory)
+        self._free.append(self._block)
         with suppress(IndexError):  # another thread has it
             while len(self._free) > 1:
                 self._free.pop()

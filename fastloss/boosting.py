@@ -336,10 +336,10 @@ def _pair_like(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two float32 arrays in the order of the scores, which is the order that each library wants."""
     if not (scores.flags.c_contiguous or scores.flags.f_contiguous):
         return np.empty_like(scores, np.float32), np.empty_like(scores, np.float32)
-    both = _spare.room(2 * 4 * scores.size).view(np.float32)
+    shape, size, room = scores.shape, 4 * scores.size, _spare.room(2 * 4 * scores.size)
     order: Any = "C" if scores.flags.c_contiguous else "F"
-    first, second = both[:scores.size], both[scores.size:]
-    return first.reshape(scores.shape, order=order), second.reshape(scores.shape, order=order)
+    return (np.ndarray(shape, np.float32, room, 0, None, order),
+            np.ndarray(shape, np.float32, room, size, None, order))
 
 
 def _by_row(value: float, weight: np.ndarray | None, ndim: int) -> Any:
