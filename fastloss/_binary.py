@@ -73,8 +73,10 @@ def binary_cross_entropy_with_logits(pred: Any, target: Any, *, pos_weight: Any 
     (1.133337, array([-0.5   , -0.1192,  0.2689]))
     """
     number, array = _check.number_or_array("pos_weight", pos_weight, _check.positive)
-    return Parameters(values=(number, _check.fraction("label_smoothing", label_smoothing)), array=array,
-                      array_name="pos_weight", rule=_core.UNIT)
+    smoothing = _check.fraction("label_smoothing", label_smoothing)
+    plain = array is None and number == 1 and smoothing == 0
+    return Parameters(values=(number, smoothing), array=array, array_name="pos_weight", rule=_core.UNIT,
+                      kernel="plain_binary_cross_entropy_with_logits" if plain else None)
 
 
 @elementwise(hessian=True, intercept=best_constant("binary_cross_entropy", clipped_mean),

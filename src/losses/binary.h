@@ -28,13 +28,22 @@ INLINE T decay(T pred, T target, const parameters *own) {
 
 INLINE T decay_of_margin(T pred, T target, const parameters *own) { return decay(side_of(target, own) * pred, 0, own); }
 
-/* y w softplus(-x) + (1 - y) softplus(x). A term of coefficient 0 is left out: the right infinity costs 0. */
-INLINE point binary_cross_entropy_with_logits(T pred, T target, const parameters *own) {
+/* yes softplus(-x) + no softplus(x). A term of coefficient 0 is left out: the right infinity costs 0. */
+INLINE point cross_entropy_of_two(T pred, T yes, T no, const parameters *own) {
     logistic f = logistic_of(pred, own->head);
-    T smoothing = own->k[1], keep = 1 - smoothing;
-    T yes = own->k[0] * (target * keep + smoothing / 2), no = (1 - target) * keep + smoothing / 2;
     T miss = yes == 0 ? 0 : yes * f.softplus_minus, alarm = no == 0 ? 0 : no * f.softplus;
     return (point){.value = miss + alarm, .grad = no * f.p - yes * f.not_p, .hess = (yes + no) * f.slope};
+}
+
+INLINE point binary_cross_entropy_with_logits(T pred, T target, const parameters *own) {
+    T smoothing = own->k[1], keep = 1 - smoothing;
+    T yes = own->k[0] * (target * keep + smoothing / 2), no = (1 - target) * keep + smoothing / 2;
+    return cross_entropy_of_two(pred, yes, no, own);
+}
+
+/* Neither weighted nor smoothed, what it mostly is. */
+INLINE point plain_binary_cross_entropy_with_logits(T pred, T target, const parameters *own) {
+    return cross_entropy_of_two(pred, target, 1 - target, own);
 }
 
 /* The same of a probability, clipped to [eps, 1 - eps]; the gradient is that at the clipped one. 1 - eps is

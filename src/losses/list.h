@@ -24,6 +24,7 @@
     X(gaussian_nll_of_number, SCALAR, NULL) \
     /* binary.h */ \
     X(binary_cross_entropy_with_logits, ARRAY, decay) \
+    X(plain_binary_cross_entropy_with_logits, SCALAR, decay) \
     X(binary_cross_entropy, SCALAR, NULL) \
     X(binary_focal, SCALAR, decay) \
     X(binary_focal_of_squares, SCALAR, decay) \
