@@ -103,47 +103,52 @@ def rounds(step: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: statistics.median(s[2:]) for name, s in seconds.items()}
 
 
-def xgboost_round(x: Array, y: Array, classes: int, threads: int, contender: str) -> Callable[[], object]:
+def three_objectives(make: Callable[..., Any], classes: int, hessian: str, factor: float) -> dict[str, Any]:
+    """The library's own (None), ours, and the same in NumPy."""
+    ours = make(BINARY) if classes == 2 else make("cross_entropy", hessian=hessian)
+    return {"built in": None, "ours": ours, "numpy": in_numpy(classes, factor)}
+
+
+def xgboost_rounds(x: Array, y: Array, classes: int, threads: int) -> dict[str, float]:
     import xgboost
 
     own: dict[str, Any] = {"objective": "binary:logistic"}
     if classes > 2:
         own = {"objective": "multi:softprob", "num_class": classes}
-    ours = xgboost_objective(BINARY if classes == 2 else "cross_entropy",
-                             hessian="exact" if classes == 2 else "upper")
-    objective = {"built in": None, "ours": ours, "numpy": in_numpy(classes, 2.0)}[contender]
-    data = xgboost.QuantileDMatrix(x, y, nthread=threads)
-    booster = xgboost.Booster({"nthread": threads, **own}, [data])
-    return functools.partial(booster.update, data, 0, fobj=objective)
+    step: Turns = {}
+    for name, objective in three_objectives(xgboost_objective, classes, "upper", 2.0).items():
+        data = xgboost.QuantileDMatrix(x, y, nthread=threads)
+        booster = xgboost.Booster({"nthread": threads, **own}, [data])
+        step[name] = functools.partial(booster.update, data, 0, fobj=objective)
+    return rounds(step)
 
 
-def lightgbm_round(x: Array, y: Array, classes: int, threads: int, contender: str) -> Callable[[], object]:
+def lightgbm_rounds(x: Array, y: Array, classes: int, threads: int) -> dict[str, float]:
     import lightgbm
 
     own = {"objective": "binary" if classes == 2 else "multiclass"}
     shape = {} if classes == 2 else {"num_class": classes}
-    ours = lightgbm_objective(BINARY if classes == 2 else "cross_entropy",
-                              hessian="exact" if classes == 2 else "lightgbm")
+    step: Turns = {}
     factor = classes / (classes - 1)
-    objective = {"built in": None, "ours": ours, "numpy": in_numpy(classes, factor)}[contender]
-    chosen = own if objective is None else {"objective": "none"}
-    settings = {"num_threads": threads, "verbosity": -1, **shape, **chosen}
-    booster = lightgbm.Booster(settings, lightgbm.Dataset(x, y, params={"verbosity": -1}))
-    return functools.partial(booster.update, fobj=objective)
+    for name, objective in three_objectives(lightgbm_objective, classes, "lightgbm", factor).items():
+        chosen = own if objective is None else {"objective": "none"}
+        settings = {"num_threads": threads, "verbosity": -1, **shape, **chosen}
+        booster = lightgbm.Booster(settings, lightgbm.Dataset(x, y, params={"verbosity": -1}))
+        step[name] = functools.partial(booster.update, fobj=objective)
+    return rounds(step)
 
 
 def boosting(rng: np.random.Generator, rows: int) -> None:
     print(f"\nA round of boosting, {rows:,} x {FEATURES}, {ROUNDS} rounds each")
     x = rng.standard_normal((rows, FEATURES), dtype=np.float32)
-    library = {"xgboost": xgboost_round, "lightgbm": lightgbm_round}
+    library = {"xgboost": xgboost_rounds, "lightgbm": lightgbm_rounds}
     for name in filter(installed, library):
         for classes in (2, 5):
             noisy = x[:, :3] + rng.standard_normal((rows, 3))
             y = (np.abs(noisy).sum(axis=1) * classes / 6).astype(int) % classes
             for threads in sorted({1, os.cpu_count() or 1}):
-                step = {contender: library[name](x, y, classes, threads, contender)
-                        for contender in ("built in", "ours", "numpy")}
-                show(f"{name}, {classes} classes, {threads} threads", rounds(step), "built in")
+                seconds = library[name](x, y, classes, threads)
+                show(f"{name}, {classes} classes, {threads} threads", seconds, "built in")
 
 
 def log_loss(rng: np.random.Generator, rows: int) -> None:

@@ -135,8 +135,7 @@ class Loss:
         x, t, w, o, h, v, axis = _check.prepare(self._names, self._targets, pred, target, p, weight, out,
                                                 other_out, vector, axis, outs)
         result = _core.run(self._kernel, self._targets, self._names, x, t, v, p, want, how, w, normalizer, o,
-                           h, axis, n_threads, hess_factor, hess_least,
-                           fresh)
+                           h, axis, n_threads, hess_factor, hess_least, fresh)
         if result is None:
             raise TypeError(f"{self.__name__}: these arguments cannot be used together")
         return _handed(result, (o, out), (h, other_out))

@@ -336,7 +336,8 @@ def _pair_like(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two float32 arrays in the order of the scores, which is the order that each library wants."""
     if not (scores.flags.c_contiguous or scores.flags.f_contiguous):
         return np.empty_like(scores, np.float32), np.empty_like(scores, np.float32)
-    shape, size, room = scores.shape, 4 * scores.size, _spare.room(2 * 4 * scores.size)
+    shape, size = scores.shape, 4 * scores.size
+    room = _spare.room(2 * size)
     order: Any = "C" if scores.flags.c_contiguous else "F"
     return (np.ndarray(shape, np.float32, room, 0, None, order),
             np.ndarray(shape, np.float32, room, size, None, order))
