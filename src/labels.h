@@ -8,16 +8,16 @@
 
 #include "fastloss.h"
 
-#define FL_READ_LABELS_BY(C, LABEL, STEP)     \
+#define FL_READ_LABELS_BY(C, LABEL, STEP)        \
     for (ptrdiff_t i = 0; i < n; i++) {          \
         C v;                                     \
         memcpy(&v, from + i * (STEP), sizeof v); \
         to[i] = LABEL;                           \
     }
 /* Side by side they are read as vectors, and not written one by one: a vector loaded right after would wait. */
-#define FL_READ_LABELS(C, LABEL)                                                       \
-    if (step == sizeof(C)) FL_READ_LABELS_BY(C, LABEL, (ptrdiff_t)sizeof(C))        \
-    else FL_READ_LABELS_BY(C, LABEL, step)                                          \
+#define FL_READ_LABELS(C, LABEL)                                             \
+    if (step == sizeof(C)) FL_READ_LABELS_BY(C, LABEL, (ptrdiff_t)sizeof(C)) \
+    else FL_READ_LABELS_BY(C, LABEL, step)                                   \
     break
 
 /* An unsigned label beyond int64 becomes the least one: out of range, and nobody's ignore_index. */
