@@ -1,7 +1,8 @@
 """Builds fastloss._core; every word of metadata is in pyproject.toml.
 
 Environment: CC, CFLAGS as usual; FASTLOSS_OPENMP=0|1 builds without threads or insists on them;
-FASTLOSS_SANITIZE=1 adds the address and undefined-behaviour sanitizers (gcc; preload its libasan);
+FASTLOSS_SANITIZE=1 adds the address and undefined-behaviour sanitizers (gcc; preload its libasan), =thread that of
+data races (its libtsan);
 FASTLOSS_COVERAGE=1 lets coverage see the lines of _core.pyx, slowly; FASTLOSS_BUILD_ISAS="avx2" builds these
 instruction sets and the baseline, not all that the compiler has.
 """
@@ -25,7 +26,7 @@ INSTRUCTION_SETS = [
     ("avx512", "__AVX512F__", "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c "
                               "-mprefer-vector-width=512".split()),
 ]
-CORE = ["src/dispatch.c", "src/process.c", "src/task.c", "src/threads.c"]
+CORE = ["src/dispatch.c", "src/process.c", "src/task.c", "src/pool.c", "src/openmp.c"]
 
 # Never -ffast-math: it breaks NaN and sets flush-to-zero for the whole process. -iquote and not -I, so that
 # no header of src/ can hide one of the system's. -g0: Python's own -g costs 6 MB and a third of the time.
@@ -37,7 +38,10 @@ OF_GCC = ["-fno-thread-jumps"]
 IS_GCC = "#if !defined(__GNUC__) || defined(__clang__)\n#error another compiler\n#endif\nint x;\n"
 STRICT = "-std=c11 -Wall -Wextra".split()  # for our C, not for what Cython writes
 # Python's own CFLAGS hold -fwrapv, which would hide signed overflow; -O1 keeps the build short.
-SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-wrapv -fno-omit-frame-pointer -O1 -g"
+SANITIZE = {
+    "1": "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-wrapv -fno-omit-frame-pointer -O1 -g",
+    "thread": "-fsanitize=thread -fno-omit-frame-pointer -O1 -g",
+}
 TRACED = os.environ.get("FASTLOSS_COVERAGE") == "1"
 OPENMP_PROBE = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
 
@@ -61,7 +65,7 @@ class BuildExt(build_ext):
         ext.sources = ext_c.sources
 
         openmp = self.openmp_flags()
-        sanitize = SANITIZE.split() if os.environ.get("FASTLOSS_SANITIZE") == "1" else []
+        sanitize = SANITIZE.get(os.environ.get("FASTLOSS_SANITIZE", ""), "").split()
         found = [(isa, flags) for isa, macro, flags in self.wanted_sets() if self.target_has(macro, flags)]
 
         straight = OF_GCC if self.probe(IS_GCC, OF_GCC) else []
@@ -97,8 +101,8 @@ class BuildExt(build_ext):
             return ["-fopenmp"]
         if wanted == "1":
             raise CompileError("FASTLOSS_OPENMP=1, but -fopenmp does not compile and link")
-        warnings.warn("OpenMP not found (-fopenmp does not compile and link): fastloss will use one thread. "
-                      "With clang, install libomp's development files.", stacklevel=2)
+        warnings.warn("OpenMP not found (-fopenmp does not compile and link): built without. "
+                      "The team of fastloss's own has threads all the same.", stacklevel=2)
         return []
 
     def target_has(self, macro, flags):
@@ -122,6 +126,6 @@ class BuildExt(build_ext):
 
 
 setup(
-    ext_modules=[Extension("fastloss._core", ["fastloss/_core.pyx"], libraries=["m"])],
+    ext_modules=[Extension("fastloss._core", ["fastloss/_core.pyx"], libraries=["m", "dl"])],
     cmdclass={"build_ext": BuildExt},
 )

@@ -20,6 +20,7 @@ def config() -> dict[str, object]:
         "instruction set": _core.isa(),
         "available": list(_core.isas()),
         "openmp": _core.openmp or None,
+        "threads run by": {"pool": "fastloss", "openmp": "OpenMP"}[_core.team],
         "threads now": min(_core.openmp_threads(), _threads.available()),
         "compiler": _core.compiler,
         "python": platform.python_version(),
@@ -28,7 +29,8 @@ def config() -> dict[str, object]:
 
 
 def show_config() -> None:
-    """Prints version, instruction set in use and those available, OpenMP, threads now and compiler.
+    """Prints version, instruction set in use and those available, OpenMP, whose threads run the
+    calls (FASTLOSS_THREADS), how many now, and compiler.
 
     >>> import fastloss as fl
     >>> fl.show_config()  # doctest: +ELLIPSIS

@@ -104,9 +104,15 @@ cdef extern from "fastloss.h" nogil:
     int fl_process_forked()
     int fl_process_enter()
     void fl_process_leave()
+    ctypedef void fl_body(void *, ptrdiff_t) noexcept nogil
+    void fl_pool_init()
+    void fl_pool_run(fl_body *, void *, ptrdiff_t, int)
+    void fl_openmp_init()
     int fl_openmp_version()
     int fl_openmp_max_threads()
+    int fl_openmp_thread_limit()
     int fl_openmp_in_parallel()
+    int fl_openmp_processors()
     void fl_openmp_pause()
     const char *fl_compiler()
 
@@ -169,10 +175,25 @@ def math(str function, x):
 # ---- process and threads ----------------------------------------------------------------------------
 
 fl_process_init()
+fl_pool_init()
+fl_openmp_init()
 os.register_at_fork(before=lambda: fl_openmp_pause())
 
 compiler = fl_compiler().decode()
 openmp = fl_openmp_version()
+
+
+def _choose_team():
+    name = os.environ.get("FASTLOSS_THREADS") or "pool"
+    if name not in ("pool", "openmp"):
+        raise ImportError(f"FASTLOSS_THREADS = {name!r} is unknown: it may be pool or openmp")
+    if name == "openmp" and not openmp:
+        raise ImportError("FASTLOSS_THREADS = 'openmp', but this build has no OpenMP")
+    return name
+
+
+team = _choose_team()
+cdef bint _on_openmp = team == "openmp"
 
 
 def forked():
@@ -181,8 +202,18 @@ def forked():
 
 
 def openmp_threads():
-    """Threads OpenMP would give a region entered here and now; 1 where it may not be used."""
+    """Threads that the OpenMP settings of this process allow here and now; 1 where only one may be used."""
     return 1 if fl_process_forked() or fl_openmp_in_parallel() else fl_openmp_max_threads()
+
+
+def openmp_limit():
+    """Threads that the OpenMP settings allow however many are asked for."""
+    return fl_openmp_thread_limit()
+
+
+def openmp_processors():
+    """Processors that OpenMP binds its threads to, of which the calling thread may see its own alone; 0: it does not."""
+    return fl_openmp_processors()
 
 
 # Tasks that make another thread worth waking: 65,536 elements, some 15 us of work for one core.
@@ -194,40 +225,53 @@ cdef int _threads(ptrdiff_t tasks, n_threads, int in_flight) except -1:
         return 1
     if n_threads is None and tasks < 2 * GRAIN:
         return 1
-    cdef int most = openmp_threads()
+    cdef int most
+    if fl_process_forked() or fl_openmp_in_parallel():
+        return 1
     if n_threads is not None:
-        # An explicit number is the caller's word, but nothing is safe in a forked child or a region, and
-        # OpenMP ends the process where it cannot have as many threads as it was asked for.
-        if fl_process_forked() or fl_openmp_in_parallel():
-            return 1
+        # An explicit number is the caller's word, up to what OpenMP itself may have; no machine has thousands.
+        most = fl_openmp_thread_limit()
         if n_threads > 16:  # counting processors takes 5 us
             n_threads = min(n_threads, max(16, 4 * (os.cpu_count() or 1)))
-        return <int>min(<object>n_threads, tasks)
+        return <int>min(<object>n_threads, tasks, most)
+    most = fl_openmp_max_threads()
     if most > 1:
         from fastloss import _threads as budget
         most = max(1, min(most, budget.available()) // in_flight)
     return <int>min(most, tasks // GRAIN)
 
 
-cdef void _run_tasks(const fl_call *call, fl_sum *partial, ptrdiff_t tasks, int threads) noexcept nogil:
+cdef void _for_each_task(fl_body *body, void *context, ptrdiff_t tasks, int threads) noexcept nogil:
     cdef ptrdiff_t t
     if threads == 1:
         for t in range(tasks):
-            partial[t] = fl_task(call, t)
-    else:
+            body(context, t)
+    elif _on_openmp:
         for t in prange(tasks, num_threads=threads, schedule="dynamic", chunksize=1):
-            partial[t] = fl_task(call, t)
+            body(context, t)
+    else:
+        fl_pool_run(body, context, tasks, threads)
 
 
-cdef void _scan_tasks(const fl_call *call, const double *class_weight, fl_scan *found, ptrdiff_t tasks,
-                      int threads) noexcept nogil:
-    cdef ptrdiff_t t
-    if threads == 1:
-        for t in range(tasks):
-            fl_scan_task(call, class_weight, t, &found[t])
-    else:
-        for t in prange(tasks, num_threads=threads, schedule="dynamic", chunksize=1):
-            fl_scan_task(call, class_weight, t, &found[t])
+cdef struct _Run:
+    const fl_call *call
+    fl_sum *partial
+
+
+cdef struct _Scan:
+    const fl_call *call
+    const double *class_weight
+    fl_scan *found
+
+
+cdef void _run_task(void *context, ptrdiff_t task) noexcept nogil:
+    cdef _Run *run = <_Run *>context
+    run.partial[task] = fl_task(run.call, task)
+
+
+cdef void _scan_task(void *context, ptrdiff_t task) noexcept nogil:
+    cdef _Scan *scan = <_Scan *>context
+    fl_scan_task(scan.call, scan.class_weight, task, &scan.found[task])
 
 
 # ---- operands ---------------------------------------------------------------------------------------
@@ -552,7 +596,7 @@ cdef class Call:
         cdef fl_sum *partial = few
         cdef ptrdiff_t t, tasks = fl_tasks(&self.c)
         cdef double total = 0
-        cdef const fl_call *c = &self.c
+        cdef _Run run
         cdef int threads, in_flight = fl_process_enter()
         try:
             threads = _threads(tasks, n_threads, in_flight)
@@ -561,7 +605,8 @@ cdef class Call:
                 if partial == NULL:
                     raise MemoryError
             with nogil:
-                _run_tasks(c, partial, tasks, threads)
+                run.call, run.partial = &self.c, partial
+                _for_each_task(_run_task, &run, tasks, threads)
             for t in range(tasks):
                 total += partial[t].total
                 if breach != NULL:
@@ -577,7 +622,7 @@ cdef class Call:
         cdef fl_scan few[64]
         cdef fl_scan *found = few
         cdef ptrdiff_t t, tasks = fl_tasks(&self.c)
-        cdef const fl_call *c = &self.c
+        cdef _Scan scan
         cdef const double *class_weight = NULL
         cdef size_t address
         cdef int threads, in_flight
@@ -594,7 +639,8 @@ cdef class Call:
                 if found == NULL:
                     raise MemoryError
             with nogil:
-                _scan_tasks(c, class_weight, found, tasks, threads)
+                scan.call, scan.class_weight, scan.found = &self.c, class_weight, found
+                _for_each_task(_scan_task, &scan, tasks, threads)
             for t in range(tasks):
                 all.weight += found[t].weight
                 all.counted += found[t].counted

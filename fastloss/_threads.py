@@ -11,6 +11,8 @@ import os
 from functools import cache
 from pathlib import Path
 
+from fastloss import _core
+
 
 def quota(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> int | None:
     """Processors that the control group of this process allows, rounded up; None where there is no limit.
@@ -50,7 +52,7 @@ def available() -> int:
     if "OMP_NUM_THREADS" in os.environ:
         return 1 << 30
     try:
-        processors = len(os.sched_getaffinity(0))
+        processors = _core.openmp_processors() or len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
         processors = os.cpu_count() or 1
     return min(processors, _quota() or processors)

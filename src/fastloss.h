@@ -3,7 +3,8 @@
  * A call is a set of operands that share their leading "row" dimensions. Row losses have a class axis
  * beside them; for elementwise losses every element is a row and `classes` is 1. The caller (one
  * function in _core.pyx) splits the rows into tasks of fixed size and runs fl_task on each, from any
- * number of threads; nothing below this header allocates, starts a thread or keeps state between calls.
+ * number of threads. Only pool.c starts threads; only pool.c, openmp.c and process.c keep state between calls; nothing
+ * allocates.
  */
 #ifndef FASTLOSS_H
 #define FASTLOSS_H
@@ -140,12 +141,22 @@ void fl_scan_task(const fl_call *, const double *class_weight, ptrdiff_t task, f
 void fl_process_init(void);
 int fl_process_forked(void);
 int fl_process_enter(void);  /* counts a call in flight; gives how many there are now */
+int fl_process_in_flight(void);
 void fl_process_leave(void);
 
-/* threads.c: OpenMP, or its absence */
-int fl_openmp_version(void);  /* 0: built without */
-int fl_openmp_max_threads(void);
+/* pool.c: the threads of the calls */
+typedef void fl_body(void *context, ptrdiff_t task);
+void fl_pool_init(void);
+void fl_pool_run(fl_body *, void *context, ptrdiff_t tasks, int threads);  /* on `threads` at most, the caller included */
+
+/* openmp.c: the settings of all OpenMP runtimes in this process; the least answer counts */
+void fl_openmp_init(void);
+int fl_openmp_version(void);     /* of the runtime that this build was linked with; 0: built without */
+int fl_openmp_max_threads(void); /* INT_MAX if nothing limits them */
+int fl_openmp_thread_limit(void);
 int fl_openmp_in_parallel(void);
+int fl_openmp_places(void *cpu_set, size_t size); /* Linux */
+int fl_openmp_processors(void);
 void fl_openmp_pause(void);
 const char *fl_compiler(void);
 

@@ -41,4 +41,6 @@ int fl_process_forked(void) { return atomic_load(&forked); }
 
 int fl_process_enter(void) { return atomic_fetch_add(&in_flight, 1) + 1; }
 
+int fl_process_in_flight(void) { return atomic_load(&in_flight); }
+
 void fl_process_leave(void) { atomic_fetch_sub(&in_flight, 1); }

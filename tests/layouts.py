@@ -1,12 +1,17 @@
 """What the tests share: dtypes and their epsilons, comparing, one array in many memory layouts, bad rows."""
 
+import contextlib
+import ctypes
+import mmap
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import ml_dtypes
 import numpy as np
+import pytest
 
 import fastloss
 
@@ -161,3 +166,30 @@ BAD = {
     "all_-inf": lambda row: row.__setitem__(slice(None), -np.inf),
     "nan_beside_-inf": lambda row: row.__setitem__(slice(None), [np.nan] + [-np.inf] * (len(row) - 1)),
 }
+
+
+@contextlib.contextmanager
+def register():
+    """(read, write) of MXCSR: two functions of machine code, stmxcsr [rdi] and ldmxcsr [rdi]."""
+    if platform.machine() not in ("x86_64", "AMD64") or sys.platform == "win32":
+        pytest.skip("MXCSR is a register of x86-64")
+    page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(b"\x0f\xae\x1f\xc3" + b"\x0f\xae\x17\xc3")
+    here = ctypes.c_char.from_buffer(page)
+    kind = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_uint32))
+    store, load = (kind(ctypes.addressof(here) + at) for at in (0, 4))
+
+    def read():
+        word = ctypes.c_uint32()
+        store(word)
+        return word.value
+
+    def write(value):
+        load(ctypes.c_uint32(value))
+
+    before = read()
+    try:
+        yield read, write
+    finally:
+        write(before)
+        del here

@@ -1,18 +1,13 @@
 """P8, a bad row stays a bad row, for every loss, metric and primitive with each of its methods: the others
 keep their bits, no floating-point warning escapes, the control bits of the processor are as they were."""
 
-import contextlib
-import ctypes
-import mmap
-import platform
-import sys
 
 import catalogue
 import ml_dtypes
 import numpy as np
 import pytest
 from catalogue import ELEMENTS, FIRST, ROWS
-from layouts import DTYPES, same_bits
+from layouts import DTYPES, register, same_bits
 
 F4 = np.dtype("f4")
 BAD = ["nan", "inf", "-inf", "subnormal", "huge"]
@@ -149,33 +144,6 @@ def test_a_bad_row_where_the_class_axis_is_first(function):
 
 CONTROL = 0xFFC0  # rounding, exception masks, flush to zero, denormals are zero; the rest are flags
 FLUSH_AND_TOWARDS_ZERO = 0xE040
-
-
-@contextlib.contextmanager
-def register():
-    """(read, write) of MXCSR: two functions of machine code, stmxcsr [rdi] and ldmxcsr [rdi]."""
-    if platform.machine() not in ("x86_64", "AMD64") or sys.platform == "win32":
-        pytest.skip("MXCSR is a register of x86-64")
-    page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-    page.write(b"\x0f\xae\x1f\xc3" + b"\x0f\xae\x17\xc3")
-    here = ctypes.c_char.from_buffer(page)
-    kind = ctypes.CFUNCTYPE(None, ctypes.POINTER(ctypes.c_uint32))
-    store, load = (kind(ctypes.addressof(here) + at) for at in (0, 4))
-
-    def read():
-        word = ctypes.c_uint32()
-        store(word)
-        return word.value
-
-    def write(value):
-        load(ctypes.c_uint32(value))
-
-    before = read()
-    try:
-        yield read, write
-    finally:
-        write(before)
-        del here
 
 
 def test_the_register_is_read_and_written():

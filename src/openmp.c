@@ -1,0 +1,201 @@
+/* The settings of every OpenMP runtime that the process has loaded, whoever brought it.
+ *
+ * The wheels of torch and scikit-learn bring copies of libgomp, loaded beside the system's, each with settings of its
+ * own; a limit on one of them is meant for the process. They are found by the names of the loaded libraries, since
+ * dlsym(RTLD_DEFAULT) does not see a library that was loaded locally.
+ */
+#define _GNU_SOURCE /* dl_iterate_phdr, cpu_set_t */
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fastloss.h"
+
+#ifdef __linux__
+#include <link.h>
+#include <sched.h>
+#endif
+
+#ifdef _OPENMP
+#include <omp.h>
+int fl_openmp_version(void) { return _OPENMP; }
+#else
+int fl_openmp_version(void) { return 0; }
+#endif
+
+enum { RUNTIMES = 16, PATH = 1024 };
+
+typedef struct {
+    int (*max_threads)(void), (*thread_limit)(void), (*in_parallel)(void);
+    int (*pause)(int); /* of libgomp alone: LLVM's sees to forks itself, and would forget the caller's settings */
+    int (*places)(void), (*place_processors)(int);
+    void (*place_ids)(int, int *);
+} runtime;
+
+static runtime runtimes[RUNTIMES]; /* grows at the end, so that it is read without a lock */
+static atomic_int known;           /* how many they are */
+static int environment[2];         /* OMP_NUM_THREADS, OMP_THREAD_LIMIT: for a process without a runtime */
+static int binds;                  /* does the environment say where OpenMP's threads run? */
+
+static int number_of(const char *variable) {
+    const char *text = getenv(variable);
+    long number = text ? strtol(text, NULL, 10) : 0; /* "4,2" is a list, one number a level */
+    return number > 0 && number < INT_MAX ? (int)number : INT_MAX;
+}
+
+#ifdef __linux__
+
+static int is_gcc(const char *name) { return !strncmp(name, "libgomp", 7); }
+
+static int is_runtime(const char *name) {
+    return is_gcc(name) || !strncmp(name, "libomp", 6) || !strncmp(name, "libiomp", 7);
+}
+
+static const char *name_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static void add(const char *path) {
+    /* Never closed, so that the addresses stay valid. */
+    void *library = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+    int count = atomic_load(&known);
+    runtime found = {0};
+    if (!library || count == RUNTIMES) return;
+    *(void **)&found.max_threads = dlsym(library, "omp_get_max_threads");
+    *(void **)&found.thread_limit = dlsym(library, "omp_get_thread_limit");
+    *(void **)&found.in_parallel = dlsym(library, "omp_in_parallel");
+    *(void **)&found.pause = is_gcc(name_of(path)) ? dlsym(library, "omp_pause_resource_all") : NULL;
+    *(void **)&found.places = dlsym(library, "omp_get_num_places");
+    *(void **)&found.place_processors = dlsym(library, "omp_get_place_num_procs");
+    *(void **)&found.place_ids = dlsym(library, "omp_get_place_proc_ids");
+    if (!found.max_threads || !found.thread_limit || !found.in_parallel) return;
+    for (int i = 0; i < count; i++)
+        if (runtimes[i].max_threads == found.max_threads) return;
+    runtimes[count] = found;
+    atomic_store(&known, count + 1);
+}
+
+static struct {
+    char path[RUNTIMES][PATH];
+    int count;
+} candidates;
+
+static int count_loaded(struct dl_phdr_info *info, size_t size, void *loaded) {
+    (void)size;
+    *(unsigned long long *)loaded = info->dlpi_adds;
+    return 1;
+}
+
+static int note_candidate(struct dl_phdr_info *info, size_t size, void *unused) {
+    (void)size, (void)unused;
+    if (candidates.count < RUNTIMES && is_runtime(name_of(info->dlpi_name)) && strlen(info->dlpi_name) < PATH)
+        strcpy(candidates.path[candidates.count++], info->dlpi_name);
+    return 0;
+}
+
+/* Looks for runtimes if libraries were loaded since the last time. Names first: a library must not be opened while the
+ * list is walked. A thread that comes while another one looks gets what was known before. */
+static void refresh(void) {
+    static _Atomic unsigned long long seen;
+    static atomic_flag looking = ATOMIC_FLAG_INIT;
+    unsigned long long loaded = 0;
+    dl_iterate_phdr(count_loaded, &loaded);
+    if (loaded == atomic_load(&seen) || atomic_flag_test_and_set(&looking)) return;
+    candidates.count = 0;
+    dl_iterate_phdr(note_candidate, NULL);
+    for (int i = 0; i < candidates.count; i++) add(candidates.path[i]);
+    atomic_store(&seen, loaded);
+    atomic_flag_clear(&looking);
+}
+
+#else /* elsewhere only the one that this build was linked with is seen */
+
+static void refresh(void) {
+#ifdef _OPENMP
+    runtimes[0] = (runtime){omp_get_max_threads, omp_get_thread_limit, omp_in_parallel};
+    atomic_store(&known, 1);
+#endif
+}
+
+#endif
+
+void fl_openmp_init(void) {
+    environment[0] = number_of("OMP_NUM_THREADS");
+    environment[1] = number_of("OMP_THREAD_LIMIT");
+    binds = getenv("OMP_PROC_BIND") || getenv("OMP_PLACES") || getenv("GOMP_CPU_AFFINITY") || getenv("KMP_AFFINITY");
+}
+
+int fl_openmp_thread_limit(void) {
+    refresh();
+    int count = atomic_load(&known), least = count ? INT_MAX : environment[1];
+    for (int i = 0; i < count; i++) {
+        int limit = runtimes[i].thread_limit();
+        least = limit < least ? limit : least;
+    }
+    return least;
+}
+
+int fl_openmp_max_threads(void) {
+    int least = fl_openmp_thread_limit(), count = atomic_load(&known);
+    if (!count && environment[0] < least) least = environment[0];
+    for (int i = 0; i < count; i++) {
+        int most = runtimes[i].max_threads();
+        least = most < least ? most : least;
+    }
+    return least;
+}
+
+int fl_openmp_in_parallel(void) {
+    refresh();
+    for (int i = 0; i < atomic_load(&known); i++)
+        if (runtimes[i].in_parallel()) return 1;
+    return 0;
+}
+
+/* Gives the calling thread's pools back, so that a fork right after leaves nothing half alive. */
+void fl_openmp_pause(void) {
+    refresh();
+    for (int i = 0; i < atomic_load(&known); i++)
+        if (runtimes[i].pause) runtimes[i].pause(1); /* omp_pause_soft */
+}
+
+#ifdef __linux__
+/* The processors of all places that OpenMP binds threads to (OMP_PROC_BIND, OMP_PLACES), as a cpu_set_t of `size` bytes;
+ * gives their number, 0 if it binds none. The calling thread may be bound to one place, and would hand that on to each
+ * thread that it starts. */
+int fl_openmp_places(void *set, size_t size) {
+    int ids[1024];
+    CPU_ZERO_S(size, (cpu_set_t *)set);
+    for (int i = 0; binds && i < atomic_load(&known); i++) {
+        const runtime *r = &runtimes[i];
+        int places = r->places && r->place_processors && r->place_ids ? r->places() : 0;
+        for (int p = 0; p < places; p++) {
+            int n = r->place_processors(p);
+            if (n > 1024) continue;
+            r->place_ids(p, ids);
+            for (int k = 0; k < n; k++) CPU_SET_S((size_t)ids[k], size, (cpu_set_t *)set);
+        }
+    }
+    return CPU_COUNT_S(size, (cpu_set_t *)set);
+}
+
+int fl_openmp_processors(void) {
+    cpu_set_t set;
+    return fl_openmp_places(&set, sizeof set);
+}
+#else
+int fl_openmp_processors(void) { return 0; }
+#endif
+
+const char *fl_compiler(void) {
+#if defined(__clang__)
+    return "clang " __clang_version__;
+#elif defined(__GNUC__)
+    return "gcc " __VERSION__;
+#else
+    return "unknown";
+#endif
+}
