@@ -1,10 +1,10 @@
 """Builds fastloss._core; every word of metadata is in pyproject.toml.
 
 Environment: CC, CFLAGS as usual; FASTLOSS_OPENMP=0|1 builds without threads or insists on them;
-FASTLOSS_SANITIZE=1 adds the address and undefined-behaviour sanitizers (gcc; preload its libasan), =thread that of
-data races (its libtsan);
-FASTLOSS_COVERAGE=1 lets coverage see the lines of _core.pyx, slowly; FASTLOSS_BUILD_ISAS="avx2" builds these
-instruction sets and the baseline, not all that the compiler has.
+FASTLOSS_SANITIZE=1 adds the address and undefined-behaviour sanitizers (gcc; preload its libasan), "thread"
+that of data races (preload its libtsan); FASTLOSS_COVERAGE=1 lets coverage see the lines of _core.pyx,
+slowly; FASTLOSS_BUILD_ISAS="avx2" builds these instruction sets and the baseline, not all that the compiler
+has.
 """
 
 import os

@@ -1,9 +1,10 @@
-"""Default calls beside busy processes, as ratios to one thread beside the same: `python -m benchmarks.in_company`.
+"""Default calls beside busy processes, as ratios to one thread: `python -m benchmarks.in_company`.
 
-For each number of neighbours (processes that do nothing but loop), each call and each gap between calls, the default
-call and that with n_threads=1 take turns in one process; medians and 90th percentiles count. `--threads` names the
-teams to measure, each in a process of its own. With --time it prints instead, on an idle machine, the seconds and the
-processor time of the whole process that a call takes at each gap: what idle threads burn.
+For each number of neighbours (processes that do nothing but loop), each call and each gap between calls, the
+default call and that with n_threads=1 take turns in one process; medians and 90th percentiles count.
+`--threads` names the kinds of threads to measure, each in a process of its own. With --time it prints
+instead, on an idle machine, the seconds and the processor time of the whole process that a call takes at each
+gap: what idle threads burn.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ Call = Callable[..., Any]
 
 @contextmanager
 def neighbours(count: int) -> Iterator[None]:
-    """Processes that loop."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    """Processes that loop, and end by themselves should nobody be left to end them."""
+    code = "import signal; signal.alarm(900)\nwhile True: pass"
+    loops = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
     time.sleep(0.3 if count else 0)
     try:
         yield
@@ -73,7 +75,9 @@ def percentiles(times: list[float]) -> tuple[float, float]:
     return cuts[4], cuts[8]
 
 
-def beside_neighbours(names: list[str], counts: list[int], gaps: list[float], seconds: float) -> Iterator[dict[str, Any]]:
+def beside_neighbours(
+    names: list[str], counts: list[int], gaps: list[float], seconds: float
+) -> Iterator[dict[str, Any]]:
     for name in names:
         call = call_of(name)
         for count in counts:
@@ -109,7 +113,8 @@ def show(team: str, row: dict[str, Any]) -> None:
     if "processor" in row:
         line += f"  {row['seconds'] * 1e3:7.3f} ms, {row['processor'] * 1e3:7.3f} ms of processors"
     else:
-        line += f"  {row['neighbours']} busy  {row['seconds'] * 1e3:7.3f} ms, one thread {row['one'] * 1e3:7.3f}"
+        line += f"  {row['neighbours']} busy"
+        line += f"  {row['seconds'] * 1e3:7.3f} ms, one thread {row['one'] * 1e3:7.3f}"
         line += f"  median x {row['median']:.2f}  p90 x {row['p90']:.2f}"
     print(line, flush=True)
 
@@ -135,7 +140,8 @@ def main() -> None:
         return
     for team in args.threads:
         command = [sys.executable, "-m", "benchmarks.in_company", *sys.argv[1:], "--json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "FASTLOSS_THREADS": team}) as child:
+        environment = {**os.environ, "FASTLOSS_THREADS": team}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as child:
             assert child.stdout
             for text in child.stdout:
                 show(team, json.loads(text))

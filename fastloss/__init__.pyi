@@ -13,7 +13,7 @@ from fastloss._evaluate import evaluate as evaluate
 __version__: str
 
 def show_config() -> None:
-    """Prints version, instruction set in use and those available, OpenMP, threads now and compiler.
+    """Prints version, instruction sets, OpenMP, whose threads run the calls and how many, and compiler.
 
     >>> import fastloss as fl
     >>> fl.show_config()  # doctest: +ELLIPSIS

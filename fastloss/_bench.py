@@ -261,6 +261,30 @@ def describe(threads: int | None) -> dict[str, Any]:
     }
 
 
+def running(looks: int = 20) -> float:
+    """How many threads of this machine want a processor, without this one; 0 if the system does not say."""
+    try:
+        found = []
+        for _ in range(looks):
+            time.sleep(0.005)
+            with open("/proc/loadavg", encoding="ascii") as load:
+                found.append(int(load.read().split()[3].split("/")[0]) - 1)
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return statistics.mean(found)
+
+
+def company(others: float, threads: int) -> str | None:
+    """What to know of the numbers on a busy machine, None on an idle one."""
+    processors = os.cpu_count() or 1
+    if others + threads <= processors + 0.5:
+        return None
+    return (
+        f"Busy: beside this process {others:.1f} threads want the {processors} processors of this machine,\n"
+        "so that times are longer and ratios less certain than on an idle one."
+    )
+
+
 def cases(quick: bool) -> Iterator[Case]:
     for n, c in SHAPES:
         yield make_case("cross_entropy", (n // 32 if quick else n, c))
@@ -271,9 +295,13 @@ def cases(quick: bool) -> Iterator[Case]:
 
 def run(*, as_json: bool = False, threads: int | None = None, quick: bool = False) -> None:
     about = describe(threads)
+    about["others running"] = others = running()
+    busy = company(others, about["threads"])
     rows: list[dict[str, Any]] = []
     if not as_json:
         print("fastloss {version}, {isa}, {threads} threads, on {machine}".format_map(about))
+        if busy:
+            print(busy)
         print(table_head())
     for case in cases(quick):
         new = list(measure(case, threads, rounds=3 if quick else 7))

@@ -29,8 +29,7 @@ def config() -> dict[str, object]:
 
 
 def show_config() -> None:
-    """Prints version, instruction set in use and those available, OpenMP, whose threads run the
-    calls (FASTLOSS_THREADS), how many now, and compiler.
+    """Prints version, instruction sets, OpenMP, whose threads run the calls and how many, and compiler.
 
     >>> import fastloss as fl
     >>> fl.show_config()  # doctest: +ELLIPSIS

@@ -123,25 +123,31 @@ static void spin(int64_t *budget) {
     *budget = *budget * 2 < SPIN_MOST ? *budget * 2 : SPIN_MOST;
 }
 
+/* Spins after each job, and also when it was woken too late for one: the next may come soon. */
 static void *run_worker(void *unused) {
     int64_t budget = SPIN_MOST;
+    int has_spun = 0;
     pthread_mutex_lock(&lock);
     for (;;) {
         job *j = enter();
-        if (j) {
-            pthread_mutex_unlock(&lock);
-            fesetenv(&j->environment);
-            work_on(j);
-            leave(j);
-            atomic_fetch_add(&spinning, 1);
-            spin(&budget);
-            atomic_fetch_sub(&spinning, 1);
-            pthread_mutex_lock(&lock);
-        } else {
+        if (!j && has_spun) {
             sleeping++;
             pthread_cond_wait(&job_linked, &lock);
             sleeping--;
+            has_spun = 0;
+            continue;
         }
+        pthread_mutex_unlock(&lock);
+        if (j) {
+            fesetenv(&j->environment);
+            work_on(j);
+            leave(j);
+        }
+        atomic_fetch_add(&spinning, 1);
+        spin(&budget);
+        atomic_fetch_sub(&spinning, 1);
+        pthread_mutex_lock(&lock);
+        has_spun = 1;
     }
     return unused;
 }

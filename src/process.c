@@ -1,4 +1,4 @@
-/* The only mutable state of the core: was this process forked, and how many calls are in flight.
+/* Was this process forked, and how many calls are in flight?
  *
  * libgomp's thread pool does not survive fork: a child that enters a parallel region after its parent
  * used one waits for threads that no longer exist. The guard asks "was this process forked?", not "did

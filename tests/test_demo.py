@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -21,6 +22,38 @@ def test_bench_json_is_one_object_and_nothing_else(capsys):
         (loss, what) for loss in ("cross_entropy", "mse") for what in ("forward", "gradient")
     }
     assert all(row["seconds"] > 0 and row["gb_per_s"] > 0 for row in run["rows"])
+
+
+@pytest.mark.parametrize(
+    "others, threads, busy", [(0, 1, False), (0.2, 4, False), (3, 1, False), (1, 4, True), (40, 1, True)]
+)
+def test_bench_says_when_the_machine_is_busy(monkeypatch, capsys, others, threads, busy):
+    from fastloss import _bench
+
+    monkeypatch.setattr(_bench.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(_bench, "running", lambda: others)
+    monkeypatch.setattr(_bench, "cases", lambda quick: [])
+    _bench.run(threads=threads)
+    printed = capsys.readouterr().out
+    assert ("want the 4 processors" in printed) == busy
+    _bench.run(threads=threads, as_json=True)
+    assert json.loads(capsys.readouterr().out)["others running"] == others
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts by /proc/loadavg")
+def test_neighbours_are_counted():
+    from fastloss import _bench
+
+    before = _bench.running()
+    code = "import signal; signal.alarm(30)\nwhile True: pass"
+    loops = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(6)]
+    try:
+        found = _bench.running(60)
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+    assert before + 3 < found
 
 
 def test_bench_refuses_to_time_a_wrong_answer():

@@ -1,6 +1,6 @@
-"""P13: fast in company; the threads of the pool, and the OpenMP settings that they obey (src/pool.c, src/openmp.c).
+"""P13: fast in company; the threads of the pool (src/pool.c), and the OpenMP settings they obey (openmp.c).
 
-What P1 to P3 say of threads is in test_threads.py, which CI runs with the pool and with OpenMP's own threads."""
+P1 to P3 are in test_threads.py, which CI runs with the pool and with OpenMP's own threads."""
 
 import json
 import os
@@ -50,11 +50,12 @@ def run(code, *arguments, timeout=100, **settings):
 @pytest.mark.skipif(not POOL, reason="OpenMP's threads do not keep this promise")
 @pytest.mark.parametrize("neighbours", [1, 2, 4, 8])
 def test_beside_busy_processes_a_call_costs_what_it_costs_on_one_thread(neighbours):
-    """Neither does the caller spin for threads that do not run, which would be its processor time, nor does it sleep
-    and wait its turn again in most calls, which would be voluntary switches. Seconds are left to a benchmark."""
+    """The caller neither spins for threads that do not run, which would be its processor time, nor sleeps and
+    waits its turn again in most calls, which would be voluntary switches. Seconds are left to a benchmark."""
     found = run(
         """
-loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(int(sys.argv[1]))]
+alone = "import signal; signal.alarm(100)\\nwhile True: pass"  # dies also where nobody is left to kill it
+loops = [subprocess.Popen([sys.executable, "-c", alone]) for _ in range(int(sys.argv[1]))]
 logits, target = np.zeros((3_125, 100), np.float32), np.zeros(3_125, int)
 
 def cost(**options):
@@ -130,7 +131,8 @@ def test_no_more_workers_than_a_machine_can_bear():
 fl.cross_entropy(logits, target, n_threads=10**6)
 most = len(workers())
 fl.cross_entropy(logits, target, n_threads=3)
-callers = [threading.Thread(target=fl.cross_entropy, args=(logits, target), kwargs=dict(n_threads=9)) for _ in range(9)]
+nine = dict(target=fl.cross_entropy, args=(logits, target), kwargs=dict(n_threads=9))
+callers = [threading.Thread(**nine) for _ in range(9)]
 for caller in callers: caller.start()
 for caller in callers: caller.join()
 print(json.dumps([most, len(workers())]))
@@ -156,13 +158,14 @@ print(json.dumps([all(found), none, len(workers())]))
 
 
 def test_bits_do_not_depend_on_who_has_flushed_subnormals():
-    """A program may have set its thread to flush them, as torch.set_flush_denormal does: tasks of one call must agree,
-    and a worker that served that thread must not keep it for others."""
+    """A program may have set its thread to flush them, as torch.set_flush_denormal does: all tasks of a call
+    must agree, and a worker that served that thread must not keep it for others."""
     found = run("""
 from layouts import register
 tiny, zero = np.full((1 << 21,), 1e-20, np.float32), np.zeros(1 << 21, np.float32)
+weight = np.full(1 << 21, 1e-20)
 def value(k):
-    return fl.mse.grad(tiny, zero, reduction="sum", sample_weight=np.full(1 << 21, 1e-20), n_threads=k).tobytes()
+    return fl.mse.grad(tiny, zero, reduction="sum", sample_weight=weight, n_threads=k).tobytes()
 def all_of(**_):
     one = value(1)
     return one, [value(4) == one for _ in range(20)]
@@ -276,7 +279,8 @@ os.wait()
 print(json.dumps([allowed, inside, limited, default, explicit, setting("paused").value]))
 """
     found = run(code, str(false_runtime), OMP_NUM_THREADS="4")
-    unlimited = 4 if fl._core.openmp else 1 << 20  # where a runtime is loaded, its own reading of the variable counts
+    # Where a runtime is loaded, its own reading of the variable counts.
+    unlimited = 4 if fl._core.openmp else 1 << 20
     assert found == [[4, unlimited, 3, 2, 1], 0, 0, 0, int(POOL), 1]
 
 
@@ -333,9 +337,10 @@ def stress_program(tmp_path_factory):
 
     def build(*flags):
         program = folder / f"pool_stress{len(list(folder.iterdir()))}"
-        sources = [HERE / "pool_stress.c", *(ROOT / "src" / f"{name}.c" for name in ("pool", "openmp", "process"))]
-        command = ["gcc", "-std=c11", "-g", "-O1", "-pthread", *flags, "-iquote", ROOT / "src", *sources, "-lm", "-ldl"]
-        done = subprocess.run([*command, "-o", program], capture_output=True, text=True)
+        sources = [ROOT / "src" / f"{name}.c" for name in ("pool", "openmp", "process")]
+        options = ["-std=c11", "-g", "-O1", "-pthread", *flags, "-iquote", ROOT / "src", "-o", program]
+        command = ["gcc", *options, HERE / "pool_stress.c", *sources, "-lm", "-ldl"]
+        done = subprocess.run(command, capture_output=True, text=True)
         return program, done
 
     if not shutil.which("gcc"):

@@ -12,9 +12,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LISTED = ROOT / "tools" / "mutants.md"
 
-# fastloss.h and the lists hold declarations only; a hint to the cache is no part of any result.
+# fastloss.h and the lists hold declarations only. A hint to the cache is no part of any result, nor is how
+# long a thread spins, which benchmarks/in_company.py measures.
 NOT_BROKEN = {"src/fastloss.h", "src/losses/list.h", "src/rows/list.h"}
-HINTS = ("look_ahead", "logits_ahead", "ask", "ask_to_write")
+HINTS = ("look_ahead", "logits_ahead", "ask", "ask_to_write", "spin")
+TIMES = {("src/pool.c", "")}  # file and function: the constants above all functions
 
 PAIRS = {
     "+": ["-"], "-": ["+"], "*": ["/"], "/": ["*"], "%": ["/"], "<<": [">>"], ">>": ["<<"],
@@ -76,7 +78,7 @@ def mutants_of(file: str) -> list[Mutant]:
     left_out, found, seen = sizes(code), [], Counter[str]()
     for start, end, after in sorted(changes(code)):
         function = ([""] + [name for at, name in functions if at <= start])[-1]
-        if start in left_out or function in HINTS:
+        if start in left_out or function in HINTS or (file, function) in TIMES:
             continue
         head, tail = text.rfind("\n", 0, start) + 1, text.find("\n", end)
         line, before = text[head:tail].strip(), text[start:end]

@@ -83,7 +83,8 @@ LOOK = {
         "faults", "last_target", "count")),
     "src/dispatch.c": Look("", "isa mse"),
     "src/process.c": Look("", "threads", ("fork", "")),
-    "src/threads.c": Look("", "threads"),
+    "src/pool.c": Look("", "pool threads"),
+    "src/openmp.c": Look("", "pool threads"),
     "src/rows/tile.h": Look("softmax", "cross_entropy primitives gradients", SOFTMAX.words),
     "src/rows/cosine.h": Look("cosine", "row_losses", (f"cosine{WIDTHS}", "cosine", "norm", "zero_vector")),
     "src/rows/hinge.h": Look("hinge", "row_losses", (f"(?:hinge|margin-){WIDTHS}", "hinge|multi_margin")),
@@ -139,7 +140,7 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 CYTHON = ("boundscheck=False", "wraparound=False", "cdivision=True", "initializedcheck=False",
           "freethreading_compatible=True")  # as in setup.py
 BOUNDS = ("-fsanitize=bounds", "-fsanitize-undefined-trap-on-error")  # past a local array: the process dies
-CORE = ("dispatch", "process", "task", "threads")
+CORE = ("dispatch", "process", "task", "pool", "openmp")
 EXTENSION = "fastloss/_core" + sysconfig.get_config_var("EXT_SUFFIX")
 Unit = tuple[str, ...]  # (instruction set, bits, part) of the tables, or (name,) of CORE
 
