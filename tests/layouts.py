@@ -45,6 +45,15 @@ def child(code, *arguments, timeout=300, **more):
     )
 
 
+# A program that is busy while its parent lives.
+LOOP = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(10**5): pass
+"""
+
+
 def compute(dtype):
     """The type of the arithmetic: half formats are widened to float32."""
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)

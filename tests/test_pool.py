@@ -54,8 +54,8 @@ def test_beside_busy_processes_a_call_costs_what_it_costs_on_one_thread(neighbou
     waits its turn again in most calls, which would be voluntary switches. Seconds are left to a benchmark."""
     found = run(
         """
-alone = "import signal; signal.alarm(100)\\nwhile True: pass"  # dies also where nobody is left to kill it
-loops = [subprocess.Popen([sys.executable, "-c", alone]) for _ in range(int(sys.argv[1]))]
+from layouts import LOOP
+loops = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(int(sys.argv[1]))]
 logits, target = np.zeros((3_125, 100), np.float32), np.zeros(3_125, int)
 
 def cost(**options):
