@@ -77,6 +77,8 @@ cdef extern from "fastloss.h" nogil:
         double scale
         double hess_factor
         double hess_least
+        int hess_bound
+        double hess_floor
         int ndim
         ptrdiff_t *shape
         fl_operand *op
@@ -790,12 +792,14 @@ cdef int _examine(Call call, Parameters p, n_threads, fl_scan *found, pred, name
 
 
 def run(int kernel, int targets, names, pred, target, third, Parameters p, int want, int reduction, weight, normalizer,
-        out, other_out, axis, n_threads, double hess_factor=1, double hess_least=0, int fresh=0):
+        out, other_out, axis, n_threads, double hess_factor=1, double hess_least=0, int fresh=0,
+        double hess_floor=-1):
     """Value and derivatives as asked for, or None if the arguments are not legal as they are.
 
     `third`: the vector of a Hessian-vector product, or the third array of a loss of two vectors. `other_out`:
     of the Hessian, or of the second gradient. Hessians are multiplied by `hess_factor` and raised to
-    `hess_least` times the weight of their row (src/hessian.h). `fresh`: nobody has seen the outs yet.
+    `hess_least` times the weight of their row (src/hessian.h). `fresh`: nobody has seen the outs yet. `hess_floor`:
+    from 0 on the Hessian is the loss's bound, which takes no residual for smaller (src/losses/point.h).
     """
     cdef Call call = Call.__new__(Call)
     cdef fl_call *c = &call.c
@@ -853,6 +857,7 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
         norm = normalizer
     c.scale = 1 / norm if norm > 0 else 0
     c.hess_factor, c.hess_least = hess_factor, hess_least
+    c.hess_bound, c.hess_floor = hess_floor >= 0, hess_floor
 
     total = call.execute(n_threads, &breach)
     if breach:

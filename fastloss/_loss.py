@@ -49,7 +49,7 @@ class Loss:
 
     def __init__(self, declaration: Declaration, kernel: int, *, targets: int = 0,
                  intercept: Callable[..., Any] | None = None,
-                 inverse_link: Callable[..., Any] | None = None) -> None:
+                 inverse_link: Callable[..., Any] | None = None, bound: str | None = None) -> None:
         self.__name__ = self.__qualname__ = declaration.__name__.removeprefix("_")
         self.__doc__ = inspect.getdoc(declaration)
         self.__module__ = "fastloss"
@@ -60,6 +60,7 @@ class Loss:
         self._rowwise = targets != 0
         self._intercept = intercept
         self._inverse_link = inverse_link
+        self._bound = bound
         own = list(inspect.signature(declaration).parameters.values())
         self._names = tuple(p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD)
         required = any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in own)
@@ -99,6 +100,14 @@ class Loss:
             raise AttributeError(f"{self.__name__} has no inverse_link: its arguments are vectors")
         return self._inverse_link(raw, **options)
 
+    def _boosted(self, pred: Any, target: Any, parameters: dict[str, Any], sample_weight: Any, out: Any,
+                 hess_out: Any, n_threads: Any, factor: float, least: float, floor: float = -1.0) -> None:
+        """Of the sum: gradient, and Hessian times a factor, no less than `least` times the row's weight. From
+        0 on, `floor` asks for the bound of the loss in place of its Hessian. The outs are the adapter's:
+        after an error nobody sees them."""
+        self._run(GRAD | HESS, (pred, target), parameters, "sum", sample_weight, None, n_threads, out,
+                  hess_out, hess_factor=factor, hess_least=least, fresh=True, hess_floor=floor)
+
     def _tally(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
                n_threads: Any) -> tuple[float, float, int]:
         """Sum of the weighted losses, what the mean divides it by, and how many rows or elements count."""
@@ -107,7 +116,7 @@ class Loss:
     def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], reduction: Any, weight: Any,
              normalizer: Any, n_threads: Any, out: Any = None, other_out: Any = None,
              vector: Any = None, hess_factor: float = 1.0, hess_least: float = 0.0,
-             fresh: bool = False) -> Any:
+             fresh: bool = False, hess_floor: float = -1.0) -> Any:
         if len(args) != len(self._names):
             args = self._bind(args, parameters)
         pred, target, *third = args
@@ -128,14 +137,14 @@ class Loss:
             n_threads = _check.n_threads(n_threads)
         result = _core.run(self._kernel, self._targets, self._names, pred, target, vector, p, want, how,
                            weight, normalizer, out, other_out, axis, n_threads, hess_factor, hess_least,
-                           fresh)
+                           fresh, hess_floor)
         if result is not None:
             return result
         outs = ("outs[0]", "outs[1]") if want & SECOND else ("out", "hess_out")
         x, t, w, o, h, v, axis = _check.prepare(self._names, self._targets, pred, target, p, weight, out,
                                                 other_out, vector, axis, outs)
         result = _core.run(self._kernel, self._targets, self._names, x, t, v, p, want, how, w, normalizer, o,
-                           h, axis, n_threads, hess_factor, hess_least, fresh)
+                           h, axis, n_threads, hess_factor, hess_least, fresh, hess_floor)
         if result is None:
             raise TypeError(f"{self.__name__}: these arguments cannot be used together")
         return _handed(result, (o, out), (h, other_out))
@@ -191,13 +200,6 @@ class LossWithHessian(Loss):
         """
         return self._run(GRAD | HESS, args, parameters, reduction, sample_weight, normalizer, n_threads, out,
                          hess_out)
-
-    def _boosted(self, pred: Any, target: Any, parameters: dict[str, Any], sample_weight: Any, out: Any,
-                 hess_out: Any, n_threads: Any, factor: float, least: float) -> None:
-        """Of the sum: gradient, and Hessian times a factor, no less than `least` times the row's weight. The
-        outs are the adapter's: after an error nobody sees them."""
-        self._run(GRAD | HESS, (pred, target), parameters, "sum", sample_weight, None, n_threads, out,
-                  hess_out, hess_factor=factor, hess_least=least, fresh=True)
 
 
 class SoftmaxLoss(LossWithHessian):
@@ -276,17 +278,19 @@ def _common(rowwise: bool) -> list[inspect.Parameter]:
 
 
 def elementwise(*, hessian: bool, intercept: Callable[..., Any], inverse_link: Callable[..., Any],
-                second: str | None = None) -> Callable[[Declaration], Any]:
+                second: str | None = None, bound: str | None = None) -> Callable[[Declaration], Any]:
     """Declares an elementwise loss; its kernel is the core's function of the same name.
 
-    `second` names the array parameter that has a gradient of its own.
+    `second` names the array parameter that has a gradient of its own. `bound`: its kernel has one,
+    by which boosting steps better than by the Hessian; of "residual"s, which wants a floor for them, or of a
+    "rate", which does not.
     """
     kind: type[Loss] = LossWithHessian if hessian else Loss
 
     def declare(declaration: Declaration) -> Loss:
         kernel = _KERNELS[declaration.__name__]
         if second is None:
-            return kind(declaration, kernel, intercept=intercept, inverse_link=inverse_link)
+            return kind(declaration, kernel, intercept=intercept, inverse_link=inverse_link, bound=bound)
         loss = ParameterLoss(declaration, kernel, intercept=intercept, inverse_link=inverse_link)
         loss._second = second
         return loss

@@ -101,7 +101,7 @@ def half_squared(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=False, intercept=best_constant("mae", median), inverse_link=identity)
+@elementwise(hessian=False, intercept=best_constant("mae", median), inverse_link=identity, bound="residual")
 def mae(pred: Any, target: Any) -> Parameters:
     """Absolute error, |pred - target|; its mean is the mean absolute error.
 
@@ -138,7 +138,7 @@ def mae(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=True, intercept=by_root("huber"), inverse_link=identity)
+@elementwise(hessian=True, intercept=by_root("huber"), inverse_link=identity, bound="residual")
 def huber(pred: Any, target: Any, *, delta: float = 1.0) -> Parameters:
     """Squared near the target, linear beyond delta: Huber's loss.
 
@@ -180,7 +180,8 @@ def huber(pred: Any, target: Any, *, delta: float = 1.0) -> Parameters:
     return Parameters(values=(_check.positive("delta", delta),))
 
 
-@elementwise(hessian=True, intercept=best_constant("smooth_l1", smoothed_median), inverse_link=identity)
+@elementwise(hessian=True, intercept=best_constant("smooth_l1", smoothed_median),
+             inverse_link=identity, bound="residual")
 def smooth_l1(pred: Any, target: Any, *, beta: float = 1.0) -> Parameters:
     """Absolute error, made smooth within beta of the target: `huber` with delta = beta, over beta.
 
@@ -223,7 +224,7 @@ def smooth_l1(pred: Any, target: Any, *, beta: float = 1.0) -> Parameters:
     return Parameters(values=(_check.non_negative("beta", beta),))
 
 
-@elementwise(hessian=True, intercept=by_root("pseudo_huber"), inverse_link=identity)
+@elementwise(hessian=True, intercept=by_root("pseudo_huber"), inverse_link=identity, bound="residual")
 def pseudo_huber(pred: Any, target: Any, *, delta: float = 1.0) -> Parameters:
     """A Huber loss with all derivatives, delta^2 (sqrt(1 + (r / delta)^2) - 1).
 
@@ -265,7 +266,7 @@ def pseudo_huber(pred: Any, target: Any, *, delta: float = 1.0) -> Parameters:
     return Parameters(values=(_check.positive("delta", delta),))
 
 
-@elementwise(hessian=True, intercept=by_root("log_cosh"), inverse_link=identity)
+@elementwise(hessian=True, intercept=by_root("log_cosh"), inverse_link=identity, bound="residual")
 def log_cosh(pred: Any, target: Any) -> Parameters:
     """log(cosh(pred - target)): half the square near the target, |r| - log 2 far away.
 
@@ -307,7 +308,8 @@ def log_cosh(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=False, intercept=best_constant("quantile", weighted_quantile), inverse_link=identity)
+@elementwise(hessian=False, intercept=best_constant("quantile", weighted_quantile),
+             inverse_link=identity, bound="residual")
 def quantile(pred: Any, target: Any, *, q: Any = 0.5) -> Parameters:
     """Pinball loss, which is least where pred is the q-quantile of the target.
 
@@ -393,7 +395,7 @@ def expectile(pred: Any, target: Any, *, tau: float = 0.5) -> Parameters:
     return Parameters(values=(_check.inside("tau", tau),))
 
 
-@elementwise(hessian=False, intercept=by_root("epsilon_insensitive"), inverse_link=identity)
+@elementwise(hessian=False, intercept=by_root("epsilon_insensitive"), inverse_link=identity, bound="residual")
 def epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> Parameters:
     """Absolute error beyond eps, nothing within: the loss of support vector regression.
 
@@ -434,7 +436,8 @@ def epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> Paramete
     return Parameters(values=(_check.non_negative("eps", eps),))
 
 
-@elementwise(hessian=True, intercept=by_root("squared_epsilon_insensitive"), inverse_link=identity)
+@elementwise(hessian=True, intercept=by_root("squared_epsilon_insensitive"),
+             inverse_link=identity, bound="rate")
 def squared_epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> Parameters:
     """The square of `epsilon_insensitive`.
 
@@ -476,7 +479,7 @@ def squared_epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> 
     return Parameters(values=(_check.non_negative("eps", eps),))
 
 
-@elementwise(hessian=True, intercept=best_constant("msle", mean_of_logs), inverse_link=identity)
+@elementwise(hessian=True, intercept=best_constant("msle", mean_of_logs), inverse_link=identity, bound="rate")
 def msle(pred: Any, target: Any) -> Parameters:
     """Squared error of log(1 + x); its mean is the mean squared logarithmic error.
 
@@ -516,7 +519,8 @@ def msle(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=False, intercept=best_constant("mape", median_of_percentages), inverse_link=identity)
+@elementwise(hessian=False, intercept=best_constant("mape", median_of_percentages),
+             inverse_link=identity, bound="residual")
 def mape(pred: Any, target: Any) -> Parameters:
     """Absolute error as a fraction of the target; its mean is the mean absolute percentage error.
 
@@ -557,7 +561,7 @@ def mape(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=True, intercept=best_constant("poisson", log_rate), inverse_link=rate)
+@elementwise(hessian=True, intercept=best_constant("poisson", log_rate), inverse_link=rate, bound="rate")
 def poisson(pred: Any, target: Any, *, log_input: bool = True) -> Parameters:
     """Negative log-likelihood of counts, pred being the log of the rate (or the rate), without log(target!).
 
@@ -598,7 +602,7 @@ def poisson(pred: Any, target: Any, *, log_input: bool = True) -> Parameters:
     return Parameters(kernel=None if _check.flag("log_input", log_input) else "poisson_rate")
 
 
-@elementwise(hessian=True, intercept=best_constant("gamma", log_mean), inverse_link=exponential)
+@elementwise(hessian=True, intercept=best_constant("gamma", log_mean), inverse_link=exponential, bound="rate")
 def gamma(pred: Any, target: Any) -> Parameters:
     """Negative log-likelihood of a gamma distribution of mean exp(pred), over its shape, without constants.
 
@@ -635,7 +639,8 @@ def gamma(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=True, intercept=best_constant("tweedie", log_mean), inverse_link=exponential)
+@elementwise(hessian=True, intercept=best_constant("tweedie", log_mean),
+             inverse_link=exponential, bound="rate")
 def tweedie(pred: Any, target: Any, *, power: float = 1.5) -> Parameters:
     """Half the deviance of a Tweedie distribution of mean exp(pred), without constants.
 

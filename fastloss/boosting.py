@@ -16,6 +16,7 @@ Neither library is imported: only what it hands over is used. docs/boosting.md h
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -46,8 +47,8 @@ _OF_LOGITS = {"binary_cross_entropy": "binary_cross_entropy_with_logits", "log_l
 _RESERVED = frozenset({"reduction", "sample_weight", "normalizer", "axis", "out", "hess_out"})
 
 
-def xgboost_objective(loss: Loss | str, *, hessian: str | float = "exact", min_hessian: float = MIN_HESSIAN,
-                      **parameters: Any) -> Objective:
+def xgboost_objective(loss: Loss | str, *, hessian: str | float | None = None,
+                      min_hessian: float = MIN_HESSIAN, **parameters: Any) -> Objective:
     """A loss as an objective of XGBoost: for `xgboost.train(obj=...)` and `XGBClassifier(objective=...)`.
 
     Parameters
@@ -55,8 +56,14 @@ def xgboost_objective(loss: Loss | str, *, hessian: str | float = "exact", min_h
     loss : a loss of one raw score an element or one for each class, or its name. XGBoost's own:
         "binary:logistic" is "binary_cross_entropy_with_logits", "multi:softprob" is "cross_entropy" with
         hessian="upper", "reg:squarederror" is "half_squared"
-    hessian : "exact", the diagonal of the Hessian, and 1 for losses that are linear piece by piece (mae,
-        quantile, epsilon_insensitive, mape, hinge, perceptron, multiclass_hinge, categorical_hinge);
+    hessian : "majorize", a curvature by which no step overshoots, for regression, robust and count losses:
+        their default but for mse, half_squared and expectile. Gradient and Hessian are divided by its
+        weighted mean where that is below 1, so that the library's lambda and min_child_weight mean what they
+        mean for squared error: both take a look at all rows of a round, so that shards of a distributed
+        training would differ (docs/boosting.md says what it is for each loss);
+        "exact", the diagonal of the Hessian, the default of all others, and 1 for losses that are linear
+        piece by piece (mae, quantile, epsilon_insensitive, mape, hinge, perceptron, multiclass_hinge,
+        categorical_hinge);
         "upper", twice the diagonal, which bounds the full matrix, for cross_entropy: 2 p (1 - p);
         "lightgbm", K / (K - 1) times the diagonal, for cross_entropy of K classes;
         or a number > 0 that stands for it everywhere: plain gradient boosting, for any loss
@@ -77,9 +84,18 @@ def xgboost_objective(loss: Loss | str, *, hessian: str | float = "exact", min_h
     ValueError
         A loss of vectors or of probabilities; a Hessian that the loss does not have; a number that is not > 0
         and normal in float32; a parameter outside its domain. When called: no labels; a label that is not an
-        integer of a class; scores without a class axis; labels of another shape, but (n,) and (n, 1) are one.
+        integer of a class; a negative label of poisson, gamma or tweedie; scores without a class axis; labels
+        of another shape, but (n,) and (n, 1) are one, and an array of `q`, one for each column of the scores,
+        takes one label a row.
     TypeError
         A parameter that the loss does not have.
+
+    Warns
+    -----
+    RuntimeWarning
+        Of losses that have "majorize": all scores are one constant, as before the first tree, and all
+        gradients of one sign, so that the model begins far from its targets. `loss.intercept(target)` is the
+        best constant.
 
     NaN scores have NaN derivatives, as everywhere, which XGBoost refuses to grow a tree from.
 
@@ -88,8 +104,8 @@ def xgboost_objective(loss: Loss | str, *, hessian: str | float = "exact", min_h
     return Objective("xgboost", loss, hessian, min_hessian, parameters)
 
 
-def lightgbm_objective(loss: Loss | str, *, hessian: str | float = "exact", min_hessian: float = MIN_HESSIAN,
-                       **parameters: Any) -> Objective:
+def lightgbm_objective(loss: Loss | str, *, hessian: str | float | None = None,
+                       min_hessian: float = MIN_HESSIAN, **parameters: Any) -> Objective:
     """A loss as an objective of LightGBM: `params["objective"]`, or `LGBMClassifier(objective=...)`.
 
     Takes, returns and raises what `xgboost_objective` does. LightGBM's float64 scores in Fortran order are
@@ -158,6 +174,8 @@ class _Adapter:
         self.function = function
         self.n_threads = parameters.pop("n_threads", None)
         self.parameters = parameters
+        # One parameter a column of the scores: several quantiles at once, of one label a row.
+        self._columns = max((np.size(p) for p in parameters.values() if np.ndim(p) == 1), default=0)
         self._rowwise = "axis" in inspect.signature(function).parameters
         self._converted: WeakKeyDictionary[Any, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
         for taken in _RESERVED.intersection(parameters):
@@ -188,6 +206,8 @@ class _Adapter:
     def _target(self, labels: np.ndarray, scores: np.ndarray, dataset: Any) -> np.ndarray:
         if not self._rowwise:
             same = {labels.shape, scores.shape} == {(scores.size,), (scores.size, 1)}
+            if scores.ndim == 2 and self._columns == scores.shape[1] > 1 and labels.size == len(scores):
+                return np.broadcast_to(labels.reshape(-1, 1), scores.shape)
             return labels.reshape(scores.shape) if same else labels
         if scores.ndim != 2:
             raise ValueError(f"{self.function.__name__} needs a score for each class, the scores have shape "
@@ -234,7 +254,7 @@ class Objective(_Adapter):
 
     function: Loss
 
-    def __init__(self, library: str, loss: Loss | str, hessian: str | float, min_hessian: float,
+    def __init__(self, library: str, loss: Loss | str, hessian: str | float | None, min_hessian: float,
                  parameters: dict[str, Any]) -> None:
         found = _of_raw_scores(_of_one_score(_look_up("loss", loss, losses)))
         super().__init__(library, found, parameters)
@@ -250,14 +270,63 @@ class Objective(_Adapter):
         if self.hessian == "lightgbm" and scores.shape[-1] < 2:
             raise ValueError(f"hessian = 'lightgbm' divides by K - 1: the scores have shape {scores.shape}, "
                              "and must have K >= 2 columns")
+        self._check_counts(target, weight)
         grad, hess = _pair_like(scores)
         n_threads = self._threads(scores)
+        if self.hessian == "majorize":
+            self._majorize(scores, target, weight, grad, hess, n_threads)
+        else:
+            self._fill(scores, target, weight, grad, hess, n_threads)
+        self._warn_of_the_start(scores, target, weight, grad)
+        return grad, hess
+
+    def _check_counts(self, target: np.ndarray, weight: np.ndarray | None) -> None:
+        """Their losses fall for ever where a target is negative, and a model would follow."""
+        if self.__name__ in ("poisson", "gamma", "tweedie") and target.size and target.min() < 0:
+            wrong = target < 0 if weight is None else (target < 0) & (weight > 0).reshape(target.shape)
+            if wrong.any():
+                at = int(wrong.argmax())
+                raise ValueError(f"label[{at}] = {target.flat[at]} must be >= 0 for {self.__name__}")
+
+    def _majorize(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None, grad: np.ndarray,
+                  hess: np.ndarray, n_threads: int | None) -> None:
+        """The bound of the loss; both divided by the mean of the bounds where that is less than 1."""
+        floor = _floor(scores, target, weight) if self.function._bound == "residual" else 0.0
+        self.function._boosted(scores, target, self.parameters, weight, grad, hess, n_threads, 1.0,
+                               self.min_hessian, floor)
+        total = hess.sum(dtype=np.float64)
+        counted = hess.size if weight is None else weight.sum(dtype=np.float64) * hess.size / weight.size
+        if 0 < total < counted:
+            grad *= np.float32(counted / total)
+            hess *= np.float32(counted / total)
+
+    def _warn_of_the_start(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None,
+                           grad: np.ndarray) -> None:
+        """Before the first tree all scores are one; no other round looks at more than some of them. Squared
+        errors find their way from any start."""
+        few = scores.reshape(-1, order="A")[:64]
+        if self.function._bound is None or few.size < 2 or (few != few[0]).any() or (scores != few[0]).any():
+            return
+        up, down = (grad > 0).any(), (grad < 0).any()
+        if (up and down) or self._columns:
+            return
+        start, best = float(few[0]), self.function.intercept(target, weight, **self.parameters)
+        if abs(start - best) <= 1e-3 * abs(best):  # most targets are one number, the best to begin with
+            return
+        sign = ">= 0" if up else "<= 0" if down else "0"
+        where = "base_score or base_margin" if self.library == "xgboost" else "init_score"
+        warnings.warn(f"{self.__name__}: all scores are {start:g}, and every gradient is {sign}. The model "
+                      f"begins far from its targets and may end there. {self.__name__}.intercept(target) is "
+                      f"the best constant, here {best:g}: give it as {where}", RuntimeWarning, stacklevel=3)
+
+    def _fill(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None, grad: np.ndarray,
+              hess: np.ndarray, n_threads: int | None) -> None:
         if not isinstance(self.hessian, str) or not isinstance(self.function, LossWithHessian):
             self.function.grad(scores, target, reduction="sum", sample_weight=weight, out=grad,
                                n_threads=n_threads, **self.parameters)
             constant = 1.0 if isinstance(self.hessian, str) else self.hessian
             hess[...] = _by_row(constant, self._mass(target, weight), hess.ndim)
-            return grad, hess
+            return
         factor = 2.0 if self.hessian == "upper" else 1.0
         if self.hessian == "lightgbm":
             factor = scores.shape[-1] / (scores.shape[-1] - 1)
@@ -267,7 +336,6 @@ class Objective(_Adapter):
         if by_class:
             least = _by_row(self.min_hessian, self._mass(target, weight), hess.ndim)
             np.maximum(hess, least, out=hess)
-        return grad, hess
 
     def _mass(self, target: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
         """What the derivatives of each row are multiplied by: its weights, and 0 if it is ignored."""
@@ -343,6 +411,25 @@ def _pair_like(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             np.ndarray(shape, np.float32, room, size, None, order))
 
 
+def _floor(scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> float:
+    """0.3 times the median residual of the rows that count: what a bound takes no residual for smaller than.
+
+    Of 65,536 rows evenly apart where there are more: a scale is all that is wanted. Where half of the
+    residuals are 0 their mean stands in, where all are 0 any number does.
+    """
+    if target.shape != scores.shape or (weight is not None and weight.shape != scores.shape[: weight.ndim]):
+        return 1.0  # the loss will say what is wrong
+    step = max(1, len(scores) >> 16)
+    size = np.abs(scores[::step].astype(np.float64) - target[::step])
+    if weight is not None:
+        size = size[weight[::step] > 0]
+    size = size[np.isfinite(size)]
+    if not size.size:
+        return 1.0
+    scale = float(np.median(size)) or float(size.mean()) or 1.0
+    return 0.3 * max(scale, _TINY)
+
+
 def _by_row(value: float, weight: np.ndarray | None, ndim: int) -> Any:
     """The value times the weight of each row, to be broadcast over its scores.
 
@@ -389,11 +476,19 @@ def _check_float32(name: str, value: Any) -> float:
 
 
 def _check_hessian(hessian: Any, loss: Loss, parameters: dict[str, Any]) -> str | float:
+    if hessian is None:
+        hessian = "exact" if loss._bound is None else "majorize"
     if not isinstance(hessian, str):
         return _check_float32("hessian", hessian)
-    if hessian not in ("exact", "upper", "lightgbm"):
-        raise ValueError(f'hessian = {hessian!r} must be "exact", "upper", "lightgbm" or a number > 0')
+    if hessian not in ("majorize", "exact", "upper", "lightgbm"):
+        raise ValueError(f'hessian = {hessian!r} must be "majorize", "exact", "upper", "lightgbm" or a '
+                         "number > 0")
     name = loss.__name__
+    if hessian == "majorize":
+        if loss._bound is None:
+            raise ValueError(f"{name} has no bound here: hessian='majorize' is for regression, robust and "
+                             "count losses; 'exact' or a number > 0 boost the others")
+        return hessian
     if hessian == "exact":
         if not isinstance(loss, LossWithHessian) and name not in _PIECEWISE_LINEAR:
             raise ValueError(f"{name} has no Hessian here: hessian=1.0 boosts by its gradient alone")

@@ -29,10 +29,10 @@ INLINE void points(point_loss *loss, const parameters *own, ptrdiff_t n, block b
         if (b.extra) here.k[0] = b.extra[i];
         if (b.head) here.head = b.head[i];
         point p = loss(b.x[i], b.y[i], &here);
-        T k = b.k ? b.k[i] : b.scale;
+        T k = b.k ? b.k[i] : b.scale, curvature = own->bounded ? p.bound : p.hess;
         if (b.value) b.value[i] = p.value;
         if (b.grad) b.grad[i] = b.k ? where_(k != 0, k * p.grad) : k * p.grad;
-        if (b.hess) b.hess[i] = b.k ? where_(k != 0, k * p.hess) : raised_to(k * p.hess, b.least);
+        if (b.hess) b.hess[i] = b.k ? where_(k != 0, k * curvature) : raised_to(k * curvature, b.least);
         if (b.second) b.second[i] = where_(k != 0, k * p.second);
     }
 }

@@ -82,6 +82,8 @@ struct fl_call {
     ptrdiff_t rows, classes, per_block, per_task;
     double scale;         /* 1 / normaliser: what every gradient is multiplied by, beside its row's weight */
     double hess_factor, hess_least;  /* hessian.h: the factor of the softmax family alone; 0: no least */
+    int hess_bound;       /* elementwise: the Hessian is the loss's bound (losses/point.h) */
+    double hess_floor;    /* of the residuals that the bound divides by */
     int ndim;
     ptrdiff_t shape[FL_MAXDIM];
     fl_operand op[FL_ROLES];

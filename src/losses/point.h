@@ -9,19 +9,24 @@
 #include "elementary.h"
 #include "fastloss.h"
 
+/* `bound`: the curvature of a parabola above the loss that touches it here, or nearly so; with it as the Hessian no
+ * Newton step overshoots, where the Hessian itself is 0 or far too small. Of losses that say so in their declaration. */
 typedef struct {
     T value, grad, hess;
+    T bound;
     T second;  /* derivative by parameter 0, of losses that have one */
 } point;
 
-/* The loss's own numbers. What T rounds off a double parameter is kept beside it. `head` is the element's. */
+/* The loss's own numbers. What T rounds off a double parameter is kept beside it. `head` is the element's. `floor`: a
+ * bound takes no residual for smaller; `bounded`: the Hessian asked for is the bound. */
 enum { PARAMETERS = 4 };
 typedef struct {
-    T k[PARAMETERS], low[PARAMETERS], head;
+    T k[PARAMETERS], low[PARAMETERS], head, floor;
+    int bounded;
 } parameters;
 
 INLINE parameters own_parameters(const fl_call *call) {
-    parameters own = {.k = {0}, .low = {0}};
+    parameters own = {.k = {0}, .low = {0}, .floor = (T)call->hess_floor, .bounded = call->hess_bound};
     for (int i = 0; i < PARAMETERS; i++) {
         own.k[i] = (T)call->parameter[i];
         own.low[i] = (T)(call->parameter[i] - (double)own.k[i]);
@@ -42,6 +47,9 @@ INLINE T sign_of(T x) {
     T down = x < 0 ? -1 : x;
     return x > 0 ? 1 : down;
 }
+
+/* The larger of the two; NaN of a NaN in x. */
+INLINE T at_least(T x, T least) { return x < least ? least : x; }
 
 INLINE T square_root(T x) {
 #if FL_BITS == 32

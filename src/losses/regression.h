@@ -1,4 +1,11 @@
-/* Regression losses, r = pred - target. */
+/* Regression losses, r = pred - target.
+ *
+ * Bounds. For an even loss whose slope psi(r) grows no faster than r: psi(m) / m with m = max(|r|, floor). Where m = |r|
+ * that is the curvature of the parabola above the loss that touches it at r and -r (De Leeuw and Lange, Sharp quadratic
+ * majorization in one dimension, 2009; iteratively reweighted least squares), and the floor keeps an element that fits
+ * from outweighing all others. For an exponential link: the Hessian with 0.7 added to the score, as the libraries of
+ * boosting have it, and no less than the slope, so that no step is longer than 1.
+ */
 #ifndef FL_REGRESSION_H
 #define FL_REGRESSION_H
 
@@ -17,16 +24,16 @@ INLINE point half_squared(T pred, T target, const parameters *own) {
 }
 
 INLINE point mae(T pred, T target, const parameters *own) {
-    (void)own;
-    T r = pred - target;
-    return (point){.value = magnitude(r), .grad = sign_of(r)};
+    T r = pred - target, a = magnitude(r);
+    return (point){.value = a, .grad = sign_of(r), .bound = 1 / at_least(a, own->floor)};
 }
 
 INLINE point huber(T pred, T target, const parameters *own) {
     T r = pred - target, a = magnitude(r), delta = own->k[0];
     int near = a <= delta;
     T square = r * r / 2, line = delta * (a - delta / 2);
-    return (point){.value = near ? square : line, .grad = near ? r : delta * sign_of(r), .hess = near ? 1 : 0};
+    return (point){.value = near ? square : line, .grad = near ? r : delta * sign_of(r), .hess = near ? 1 : 0,
+                   .bound = delta / at_least(at_least(a, own->floor), delta)};
 }
 
 /* huber / beta; beta = 0 is mae, and no element is near. */
@@ -34,7 +41,8 @@ INLINE point smooth_l1(T pred, T target, const parameters *own) {
     T r = pred - target, a = magnitude(r), beta = own->k[0];
     int near = a < beta;
     T square = r / beta * r / 2, line = a - beta / 2, slope = r / beta, bend = 1 / beta;
-    return (point){.value = near ? square : line, .grad = near ? slope : sign_of(r), .hess = near ? bend : 0};
+    return (point){.value = near ? square : line, .grad = near ? slope : sign_of(r), .hess = near ? bend : 0,
+                   .bound = 1 / at_least(at_least(a, own->floor), beta)};
 }
 
 /* r^2 / (1 + h), h = sqrt(1 + (r/delta)^2), as delta |r| a / (1 + h) with a = |r/delta|: r^2 may overflow where
@@ -43,8 +51,10 @@ INLINE point pseudo_huber(T pred, T target, const parameters *own) {
     T r = pred - target, delta = own->k[0], b = r / delta, a = magnitude(b);
     int far = a > (T)((Tuint)1 << (FL_BITS - 4));
     T h = square_root(fma_(a, a, 1)), ratio = a / (1 + h), slope = r / h, bend = 1 / (h * h * h);
+    T m = at_least(a, own->floor / delta), bound = 1 / square_root(fma_(m, m, 1));
     return (point){.value = delta * magnitude(r) * (far ? 1 : ratio),
-                   .grad = far ? delta * sign_of(r) : slope, .hess = far ? 1 / a / a / a : bend};
+                   .grad = far ? delta * sign_of(r) : slope, .hess = far ? 1 / a / a / a : bend,
+                   .bound = far ? 1 / m : bound};
 }
 
 /* exp(-2|r|): the head of log_cosh. */
@@ -54,19 +64,22 @@ INLINE T decay_of_twice(T pred, T target, const parameters *own) {
 }
 
 /* log cosh r = log1p(2 sinh^2(r/2)), from 1 on (|r| - log 2) + log1p(exp(-2|r|)): the first overflows, the
- * second cancels near 0. */
+ * second cancels near 0. Its bound is huber's, whose slope is nowhere less. */
 INLINE point log_cosh(T pred, T target, const parameters *own) {
     T r = pred - target, a = magnitude(r), e = own->head, s = sinh_near(a / 2), one = 1 + e;
     int near = a < 1;
     T l = log1p_unit(near ? 2 * s * s : e), far = (a - (T)0.69314718055994530942) + l;
-    return (point){.value = near ? l : far, .grad = tanh_with(r, e), .hess = 4 * e / (one * one)};
+    return (point){.value = near ? l : far, .grad = tanh_with(r, e), .hess = 4 * e / (one * one),
+                   .bound = 1 / at_least(at_least(a, own->floor), 1)};
 }
 
-/* Pinball loss max(-q r, (1 - q) r). */
+/* Pinball loss max(-q r, (1 - q) r) = |r| / 2 + (1/2 - q) r: the bound is that of |r| / 2 (Hunter and Lange, Quantile
+ * regression via an MM algorithm, 2000). */
 INLINE point quantile(T pred, T target, const parameters *own) {
     T r = pred - target, rest, over = minus_parameter(1, own, &rest), under = -own->k[0];
     T slope = r > 0 ? over : under;
-    return (point){.value = slope * r + 0, .grad = r == 0 ? 0 : slope * magnitude(sign_of(r))};
+    return (point){.value = slope * r + 0, .grad = r == 0 ? 0 : slope * magnitude(sign_of(r)),
+                   .bound = (T)0.5 / at_least(magnitude(r), own->floor)};
 }
 
 /* |tau - [r > 0]| r^2. */
@@ -76,14 +89,16 @@ INLINE point expectile(T pred, T target, const parameters *own) {
     return (point){.value = w * r * r, .grad = 2 * w * r, .hess = 2 * w};
 }
 
+/* max(0, |r| - eps) = |r - eps| / 2 + |r + eps| / 2 - eps: the bound is that of the two. */
 INLINE point epsilon_insensitive(T pred, T target, const parameters *own) {
-    T r = pred - target, over = magnitude(r) - own->k[0];
-    return (point){.value = over <= 0 ? 0 : over, .grad = over <= 0 ? 0 : sign_of(r)};
+    T r = pred - target, a = magnitude(r), over = a - own->k[0], floor = own->floor;
+    T bound = (T)0.5 / at_least(magnitude(over), floor) + (T)0.5 / at_least(a + own->k[0], floor);
+    return (point){.value = over <= 0 ? 0 : over, .grad = over <= 0 ? 0 : sign_of(r), .bound = bound};
 }
 
 INLINE point squared_epsilon_insensitive(T pred, T target, const parameters *own) {
     T r = pred - target, over = magnitude(r) - own->k[0], square = over * over, slope = 2 * over * sign_of(r);
-    return (point){.value = over <= 0 ? 0 : square, .grad = over <= 0 ? 0 : slope, .hess = over < 0 ? 0 : 2};
+    return (point){.value = over <= 0 ? 0 : square, .grad = over <= 0 ? 0 : slope, .hess = over < 0 ? 0 : 2, .bound = 2};
 }
 
 /* (a - b) / (1 + b), a the larger of the two and b the smaller: the head of msle. */
@@ -99,15 +114,21 @@ INLINE point msle(T pred, T target, const parameters *own) {
     T d = with_sign_of(log1p_(own->head), pred - target), b = 1 / (1 + pred);
     d = pred > -1 ? d : T_NAN;
     d = target == target ? d : T_NAN;
-    return (point){.value = d * d, .grad = 2 * d * b, .hess = 2 * (1 - d) * b * b};
+    return (point){.value = d * d, .grad = 2 * d * b, .hess = 2 * (1 - d) * b * b,
+                   .bound = 2 * at_least(1 - d, 1) * b * b};
 }
 
 /* |r| / max(|target|, float64's epsilon): scikit-learn's floor, whatever the dtype. */
 INLINE point mape(T pred, T target, const parameters *own) {
-    (void)own;
     const T floor = (T)2.220446049250313e-16;
     T r = pred - target, a = magnitude(target), under = a < floor ? floor : a;
-    return (point){.value = magnitude(r) / under, .grad = sign_of(r) / under};
+    return (point){.value = magnitude(r) / under, .grad = sign_of(r) / under,
+                   .bound = 1 / under / at_least(magnitude(r), own->floor)};
+}
+
+INLINE T bound_of_rate(T grad, T hess) {
+    const T e_to_0_7 = (T)2.01375270747047652162; /* XGBoost's and LightGBM's max_delta_step of poisson */
+    return at_least(e_to_0_7 * hess, magnitude(grad));
 }
 
 /* exp(x) - y x. No event at rate 0 costs nothing. */
@@ -115,7 +136,8 @@ INLINE point poisson(T pred, T target, const parameters *own) {
     (void)own;
     T rate = exp_(pred), hit = target == 0 ? 0 : target * pred, value = rate - hit;
     T over = rate == T_INF ? rate : value;
-    return (point){.value = hit == hit ? over : value, .grad = rate - target, .hess = rate};
+    T grad = rate - target;
+    return (point){.value = hit == hit ? over : value, .grad = grad, .hess = rate, .bound = bound_of_rate(grad, rate)};
 }
 
 /* The same of a rate x itself: x - y log(x + 1e-8). */
@@ -123,7 +145,7 @@ INLINE point poisson_rate(T pred, T target, const parameters *own) {
     (void)own;
     T x = pred + (T)1e-8, share = target / x, hit = target * log_(x), none = pred == pred ? 0 : pred;
     hit = target == 0 ? none : hit, share = target == 0 ? none : share;
-    return (point){.value = pred - hit, .grad = 1 - share, .hess = share / x};
+    return (point){.value = pred - hit, .grad = 1 - share, .hess = share / x, .bound = share / x};
 }
 
 /* x + y exp(-x). */
@@ -133,7 +155,8 @@ INLINE point gamma(T pred, T target, const parameters *own) {
     hit = target == 0 ? 0 : hit;
     hit = pred == pred ? hit : pred;
     T value = pred + hit;
-    return (point){.value = hit == T_INF ? hit : value, .grad = 1 - hit, .hess = hit};
+    return (point){.value = hit == T_INF ? hit : value, .grad = 1 - hit, .hess = hit,
+                   .bound = bound_of_rate(1 - hit, hit)};
 }
 
 /* exp((2 - p) x) / (2 - p) + y exp((1 - p) x) / (p - 1). The exponents multiply what p loses when it is
@@ -144,7 +167,8 @@ INLINE point tweedie(T pred, T target, const parameters *own) {
     T rate = exp_(fma_(b, pred, b_low * finite)), hit = target * exp_(fma_(a, pred, a_low * finite));
     hit = target == 0 ? 0 : hit;
     hit = pred == pred ? hit : pred;
-    return (point){.value = rate / b - hit / a, .grad = rate - hit, .hess = b * rate - a * hit};
+    T grad = rate - hit, hess = b * rate - a * hit;
+    return (point){.value = rate / b - hit / a, .grad = grad, .hess = hess, .bound = bound_of_rate(grad, hess)};
 }
 
 /* (log v + r^2 / v) / 2, v = max(var, 1e-6). Below that the derivative by var is the one at 1e-6. */
