@@ -174,8 +174,8 @@ class _Adapter:
         self.function = function
         self.n_threads = parameters.pop("n_threads", None)
         self.parameters = parameters
-        # One parameter a column of the scores: several quantiles at once, of one label a row.
-        self._columns = max((np.size(p) for p in parameters.values() if np.ndim(p) == 1), default=0)
+        # Several quantiles at once, of one label a row: as many columns of scores.
+        self._columns = np.size(parameters["q"]) if np.ndim(parameters.get("q", 0)) == 1 else 0
         self._rowwise = "axis" in inspect.signature(function).parameters
         self._converted: WeakKeyDictionary[Any, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
         for taken in _RESERVED.intersection(parameters):
@@ -282,23 +282,34 @@ class Objective(_Adapter):
 
     def _check_counts(self, target: np.ndarray, weight: np.ndarray | None) -> None:
         """Their losses fall for ever where a target is negative, and a model would follow."""
-        if self.__name__ in ("poisson", "gamma", "tweedie") and target.size and target.min() < 0:
-            wrong = target < 0 if weight is None else (target < 0) & (weight > 0).reshape(target.shape)
-            if wrong.any():
-                at = int(wrong.argmax())
-                raise ValueError(f"label[{at}] = {target.flat[at]} must be >= 0 for {self.__name__}")
+        if self.__name__ not in ("poisson", "gamma", "tweedie"):
+            return
+        wrong = target < 0
+        if wrong.any() and weight is not None and weight.shape == target.shape[: weight.ndim]:
+            wrong &= weight.reshape(weight.shape + (1,) * (target.ndim - weight.ndim)) > 0
+        if wrong.any():
+            at = int(wrong.argmax())
+            raise ValueError(f"label[{at}] = {target.flat[at]} must be >= 0 for {self.__name__}")
 
     def _majorize(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None, grad: np.ndarray,
                   hess: np.ndarray, n_threads: int | None) -> None:
-        """The bound of the loss; both divided by the mean of the bounds where that is less than 1."""
+        """The bound of the loss; both divided by the mean of the bounds where that is less than 1. Each
+        column of scores is a model of its own, with a scale of its own."""
+        if scores.ndim == 2 and scores.shape[1] > 1 and scores.shape == target.shape and not self._columns:
+            for column in range(scores.shape[1]):
+                at = np.s_[:, column]
+                self._majorize(scores[at], target[at], weight, grad[at], hess[at], n_threads)
+            return
         floor = _floor(scores, target, weight) if self.function._bound == "residual" else 0.0
         self.function._boosted(scores, target, self.parameters, weight, grad, hess, n_threads, 1.0,
-                               self.min_hessian, floor)
+                               MIN_HESSIAN, floor)
         total = hess.sum(dtype=np.float64)
         counted = hess.size if weight is None else weight.sum(dtype=np.float64) * hess.size / weight.size
         if 0 < total < counted:
             grad *= np.float32(counted / total)
             hess *= np.float32(counted / total)
+        if self.min_hessian > MIN_HESSIAN:
+            np.maximum(hess, _by_row(self.min_hessian, weight, hess.ndim), out=hess)
 
     def _warn_of_the_start(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None,
                            grad: np.ndarray) -> None:
@@ -310,14 +321,20 @@ class Objective(_Adapter):
         up, down = (grad > 0).any(), (grad < 0).any()
         if (up and down) or self._columns:
             return
-        start, best = float(few[0]), self.function.intercept(target, weight, **self.parameters)
-        if abs(start - best) <= 1e-3 * abs(best):  # most targets are one number, the best to begin with
-            return
-        sign = ">= 0" if up else "<= 0" if down else "0"
         where = "base_score or base_margin" if self.library == "xgboost" else "init_score"
-        warnings.warn(f"{self.__name__}: all scores are {start:g}, and every gradient is {sign}. The model "
-                      f"begins far from its targets and may end there. {self.__name__}.intercept(target) is "
-                      f"the best constant, here {best:g}: give it as {where}", RuntimeWarning, stacklevel=3)
+        start = f"{self.__name__}: all scores are {few[0]:g}, and every gradient is"
+        if not up and not down:
+            if (target != few[0]).any():
+                warnings.warn(f"{start} 0: no tree will be grown. No target lies further from the scores "
+                              "than the loss forgives (eps), or none has a weight", RuntimeWarning,
+                              stacklevel=3)
+            return
+        best = self.function.intercept(target, weight, **self.parameters)
+        if abs(few[0] - best) <= 1e-3 * abs(best):  # most targets are one number, the best to begin with
+            return
+        warnings.warn(f"{start} {'>=' if up else '<='} 0: the first rounds will only carry the whole model "
+                      f"to its targets. {self.__name__}.intercept(target) is the best constant to begin "
+                      f"with, here {best:g}: give it as {where}", RuntimeWarning, stacklevel=3)
 
     def _fill(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None, grad: np.ndarray,
               hess: np.ndarray, n_threads: int | None) -> None:
@@ -420,7 +437,8 @@ def _floor(scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None) ->
     if target.shape != scores.shape or (weight is not None and weight.shape != scores.shape[: weight.ndim]):
         return 1.0  # the loss will say what is wrong
     step = max(1, len(scores) >> 16)
-    size = np.abs(scores[::step].astype(np.float64) - target[::step])
+    with np.errstate(invalid="ignore"):
+        size = np.abs(scores[::step].astype(np.float64) - target[::step])
     if weight is not None:
         size = size[weight[::step] > 0]
     size = size[np.isfinite(size)]

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE /* dl_iterate_phdr, cpu_set_t */
 #include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ enum { RUNTIMES = 16, PATH = 1024 };
 
 typedef struct {
     int (*max_threads)(void), (*thread_limit)(void), (*in_parallel)(void);
-    int (*pause)(int); /* of libgomp alone: LLVM's sees to forks itself, and would forget the caller's settings */
+    int (*pause)(int); /* not of LLVM's, which sees to forks itself, and would forget the caller's settings */
     int (*places)(void), (*place_processors)(int);
     void (*place_ids)(int, int *);
 } runtime;
@@ -47,15 +48,9 @@ static int number_of(const char *variable) {
 
 #ifdef __linux__
 
-static int is_gcc(const char *name) { return !strncmp(name, "libgomp", 7); }
-
-static int is_runtime(const char *name) {
-    return is_gcc(name) || !strncmp(name, "libomp", 6) || !strncmp(name, "libiomp", 7);
-}
-
-static const char *name_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+static int is_runtime(const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    return !strncmp(name, "libgomp", 7) || !strncmp(name, "libomp", 6) || !strncmp(name, "libiomp", 7);
 }
 
 static void add(const char *path) {
@@ -67,7 +62,8 @@ static void add(const char *path) {
     *(void **)&found.max_threads = dlsym(library, "omp_get_max_threads");
     *(void **)&found.thread_limit = dlsym(library, "omp_get_thread_limit");
     *(void **)&found.in_parallel = dlsym(library, "omp_in_parallel");
-    *(void **)&found.pause = is_gcc(name_of(path)) ? dlsym(library, "omp_pause_resource_all") : NULL;
+    /* By a symbol and not by its name: LLVM's is installed under the name of libgomp too. */
+    *(void **)&found.pause = dlsym(library, "__kmpc_fork_call") ? NULL : dlsym(library, "omp_pause_resource_all");
     *(void **)&found.places = dlsym(library, "omp_get_num_places");
     *(void **)&found.place_processors = dlsym(library, "omp_get_place_num_procs");
     *(void **)&found.place_ids = dlsym(library, "omp_get_place_proc_ids");
@@ -91,13 +87,14 @@ static int count_loaded(struct dl_phdr_info *info, size_t size, void *loaded) {
 
 static int note_candidate(struct dl_phdr_info *info, size_t size, void *unused) {
     (void)size, (void)unused;
-    if (candidates.count < RUNTIMES && is_runtime(name_of(info->dlpi_name)) && strlen(info->dlpi_name) < PATH)
+    if (candidates.count < RUNTIMES && is_runtime(info->dlpi_name) && strlen(info->dlpi_name) < PATH)
         strcpy(candidates.path[candidates.count++], info->dlpi_name);
     return 0;
 }
 
 /* Looks for runtimes if libraries were loaded since the last time. Names first: a library must not be opened while the
- * list is walked. A thread that comes while another one looks gets what was known before. */
+ * list is walked. A thread that comes while another one looks gets what was known before. Called with the GIL, so that
+ * no fork of Python's finds the loader's lock taken. */
 static void refresh(void) {
     static _Atomic unsigned long long seen;
     static atomic_flag looking = ATOMIC_FLAG_INIT;
@@ -122,7 +119,20 @@ static void refresh(void) {
 
 #endif
 
+/* A child's pools are dead, and pausing one would wait for it for ever, unless they were given back before the fork:
+ * by fl_openmp_pause, which runs before Python's own forks and before no others. */
+static atomic_int given_back, may_pause = 1;
+
+static void after_fork_in_parent(void) { atomic_store(&given_back, 0); }
+
+static void after_fork_in_child(void) {
+    if (!atomic_exchange(&given_back, 0)) atomic_store(&may_pause, 0);
+}
+
 void fl_openmp_init(void) {
+    atomic_store(&may_pause, !fl_process_forked());
+    pthread_atfork(NULL, after_fork_in_parent, after_fork_in_child);
+    refresh();
     environment[0] = number_of("OMP_NUM_THREADS");
     environment[1] = number_of("OMP_THREAD_LIMIT");
     binds = getenv("OMP_PROC_BIND") || getenv("OMP_PLACES") || getenv("GOMP_CPU_AFFINITY") || getenv("KMP_AFFINITY");
@@ -157,29 +167,37 @@ int fl_openmp_in_parallel(void) {
 
 /* Gives the calling thread's pools back, so that a fork right after leaves nothing half alive. */
 void fl_openmp_pause(void) {
+    if (!atomic_load(&may_pause)) return;
     refresh();
     for (int i = 0; i < atomic_load(&known); i++)
         if (runtimes[i].pause) runtimes[i].pause(1); /* omp_pause_soft */
+    atomic_store(&given_back, 1);
 }
 
 #ifdef __linux__
 /* The processors of all places that OpenMP binds threads to (OMP_PROC_BIND, OMP_PLACES), as a cpu_set_t of `size` bytes;
- * gives their number, 0 if it binds none. The calling thread may be bound to one place, and would hand that on to each
- * thread that it starts. */
+ * gives their number. 0 if the calling thread is not bound to just one of the places: then its own set counts. A thread
+ * that is hands it on to each thread that it starts. */
 int fl_openmp_places(void *set, size_t size) {
-    int ids[1024];
+    int ids[1024], bound = 0;
+    cpu_set_t mine;
     CPU_ZERO_S(size, (cpu_set_t *)set);
-    for (int i = 0; binds && i < atomic_load(&known); i++) {
+    if (!binds || size != sizeof mine || sched_getaffinity(0, size, &mine)) return 0;
+    for (int i = 0; i < atomic_load(&known); i++) {
         const runtime *r = &runtimes[i];
         int places = r->places && r->place_processors && r->place_ids ? r->places() : 0;
         for (int p = 0; p < places; p++) {
             int n = r->place_processors(p);
+            cpu_set_t place;
             if (n > 1024) continue;
+            CPU_ZERO_S(size, &place);
             r->place_ids(p, ids);
-            for (int k = 0; k < n; k++) CPU_SET_S((size_t)ids[k], size, (cpu_set_t *)set);
+            for (int k = 0; k < n; k++) CPU_SET_S((size_t)ids[k], size, &place);
+            bound |= CPU_EQUAL_S(size, &place, &mine);
+            CPU_OR_S(size, (cpu_set_t *)set, (cpu_set_t *)set, &place);
         }
     }
-    return CPU_COUNT_S(size, (cpu_set_t *)set);
+    return bound ? CPU_COUNT_S(size, (cpu_set_t *)set) : 0;
 }
 
 int fl_openmp_processors(void) {

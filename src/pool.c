@@ -7,8 +7,8 @@
  * slice of the scheduler, see docs/threads.md.)
  *
  * Between jobs a worker spins, since waking a thread costs more than a small call. It yields to any thread that waits
- * for its processor. If one did, there is a gap in the worker's clock, and it spins for a shorter time. All numbers
- * below were chosen by benchmarks/in_company.py, beside 0 to 8 busy processes on two processors.
+ * for its processor. A jump between two looks at the clock shows that one did, and then the worker spins for a shorter
+ * time. All numbers below were chosen by benchmarks/in_company.py, beside 0 to 8 busy processes on two processors.
  */
 #define _GNU_SOURCE /* affinity, names of threads */
 #include <fenv.h>
@@ -102,14 +102,14 @@ static void leave(job *j) {
     pthread_mutex_unlock(&lock);
 }
 
-/* Waits for a slot without sleeping, for `budget` nanoseconds at most. The budget shrinks when other threads want the
- * processor, and grows while none does. */
-static void spin(int64_t *budget) {
+/* Waits for a slot without sleeping, for `budget` nanoseconds at most: is there one? The budget shrinks when other
+ * threads want the processor, and grows while none does. */
+static int spin(int64_t *budget) {
     int64_t start = now(), last = start, t = start;
-    if (start - atomic_load_explicit(&crowded, memory_order_relaxed) < SPIN_MOST) return;
+    if (start - atomic_load_explicit(&crowded, memory_order_relaxed) < SPIN_MOST) return 0;
     while (t - start < *budget) {
         for (int i = 0; i < SPIN_TURNS; i++) {
-            if (atomic_load_explicit(&slots, memory_order_relaxed) > 0) return;
+            if (atomic_load_explicit(&slots, memory_order_relaxed) > 0) return 1;
             pause_processor();
         }
         int yield_after = atomic_load_explicit(&linked, memory_order_relaxed) ? YIELD_TO_CALLER : YIELD_AFTER;
@@ -117,24 +117,25 @@ static void spin(int64_t *budget) {
         last = t, t = now();
         if (t - last > PREEMPTED) {
             *budget = *budget / 8 > SPIN_LEAST ? *budget / 8 : SPIN_LEAST;
-            return;
+            return 0;
         }
     }
     *budget = *budget * 2 < SPIN_MOST ? *budget * 2 : SPIN_MOST;
+    return 0;
 }
 
-/* Spins after each job, and also when it was woken too late for one: the next may come soon. */
+/* Spins after each job, and also when it came too late for one: the next may come soon. */
 static void *run_worker(void *unused) {
     int64_t budget = SPIN_MOST;
-    int has_spun = 0;
+    int may_sleep = 0;
     pthread_mutex_lock(&lock);
     for (;;) {
         job *j = enter();
-        if (!j && has_spun) {
+        if (!j && may_sleep) {
             sleeping++;
             pthread_cond_wait(&job_linked, &lock);
             sleeping--;
-            has_spun = 0;
+            may_sleep = 0;
             continue;
         }
         pthread_mutex_unlock(&lock);
@@ -144,10 +145,9 @@ static void *run_worker(void *unused) {
             leave(j);
         }
         atomic_fetch_add(&spinning, 1);
-        spin(&budget);
+        may_sleep = !spin(&budget);
         atomic_fetch_sub(&spinning, 1);
         pthread_mutex_lock(&lock);
-        has_spun = 1;
     }
     return unused;
 }
@@ -161,10 +161,6 @@ static int start_worker(void) {
     if (pthread_attr_init(&attributes)) return 0;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
-#ifdef __linux__
-    cpu_set_t places; /* a caller that OpenMP has bound to one of them would hand that on */
-    if (fl_openmp_places(&places, sizeof places)) pthread_attr_setaffinity_np(&attributes, sizeof places, &places);
-#endif
     const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     sigfillset(&blocked);
     for (int i = 0; i < 4; i++) sigdelset(&blocked, faults[i]);
@@ -173,7 +169,9 @@ static int start_worker(void) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
 #ifdef __linux__
+    cpu_set_t places; /* a caller that OpenMP has bound to one of them would hand that on */
     if (started) pthread_setname_np(thread, "fastloss");
+    if (started && fl_openmp_places(&places, sizeof places)) pthread_setaffinity_np(thread, sizeof places, &places);
 #endif
     workers += started;
     return started;
@@ -200,7 +198,7 @@ static void link_job(job *j) {
     if (requested + fl_process_in_flight() > available) atomic_store_explicit(&crowded, now(), memory_order_relaxed);
     atomic_fetch_add(&slots, j->slots);
     while (workers < requested && workers < most_workers && start_worker()) continue;
-    int wake = j->slots - atomic_load(&spinning);
+    int wake = atomic_load(&slots) - atomic_load(&spinning);
     if (wake > sleeping) wake = sleeping;
     pthread_mutex_unlock(&lock);
     while (wake-- > 0) pthread_cond_signal(&job_linked);

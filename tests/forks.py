@@ -102,6 +102,15 @@ def in_fork(job, fork=os.fork):
     return json.loads(text)
 
 
+def and_in_its_fork():
+    """Of a child that computes and forks again: neither may hang, nor the fork itself."""
+    found = in_child(False)
+    signal.alarm(ALARM)
+    again = in_fork(lambda: in_child(False))
+    assert again == found
+    return found
+
+
 def in_thread(job):
     found = []
 
@@ -160,6 +169,8 @@ def ways(before):
         "grandchild": lambda: [in_fork(lambda: in_fork(lambda: in_child(before)))],
         "from_a_thread": lambda: [in_thread(lambda: in_fork(lambda: in_child(before)))],
         "fork_in_C": lambda: [in_fork(lambda: in_child(False), ctypes.PyDLL(None).fork)],
+        "fork_in_C_then_fork": lambda: [in_fork(and_in_its_fork, ctypes.PyDLL(None).fork)],
+        "import_then_fork": lambda: [in_fork(and_in_its_fork)],
         "fork": lambda: in_pool("fork", before),
         "executor": lambda: in_executor(before),
         "forkserver": lambda: in_pool("forkserver", True),

@@ -42,7 +42,7 @@ BOUNDS = {
     ),
     "mape": ({}, lambda x, y, m, f: 1 / (abs(y) * m)),
     "squared_epsilon_insensitive": ({"eps": 0.5}, lambda x, y, m, f: np.full_like(x, 2)),
-    "msle": ({}, lambda x, y, m, f: 2 * np.maximum(1 - np.log1p(x) + np.log1p(y), 1) / (1 + x) ** 2),
+    "msle": ({}, lambda x, y, m, f: 2 * (1 + abs(np.log1p(x) - np.log1p(y))) / (1 + x) ** 2),
     "poisson": ({}, lambda x, y, m, f: of_rate(np.exp(x) - y, np.exp(x))),
     "gamma": ({}, lambda x, y, m, f: of_rate(1 - y * np.exp(-x), y * np.exp(-x))),
     "tweedie": (
@@ -138,6 +138,46 @@ def test_a_negative_count_is_named(name, library):
     with pytest.raises(ValueError, match=rf"label\[2\] = -2.0 must be >= 0 for {name}"):
         objective(np.array([0.1, 0.2, 0.3, 0.4]), Dataset(y))
     objective(y, np.array([0.1, 0.2, 0.3, 0.4]), np.array([1.0, 1, 0, 1]))  # of weight 0: does not count
+    two = np.stack([y, np.abs(y)], 1)
+    objective(two, np.full((4, 2), [[0.1, 0.2]]), np.array([1.0, 1, 0, 1]))
+    with pytest.raises(ValueError, match="must be >= 0"):
+        objective(np.append(y, np.nan), np.arange(5.0))
+
+
+@each_library
+def test_outputs_of_different_scales_are_models_of_their_own(library):
+    """Several labels a row, as XGBoost's models of several outputs have them."""
+    rng = np.random.default_rng(0)
+    scores, y = rng.normal(size=(200, 3)), rng.normal(size=(200, 3)) * [1, 1e6, 1e-3]
+    weight = rng.integers(0, 3, 200).astype("f4")
+    scores = scores.astype("f4") if library == "xgboost" else np.asfortranarray(scores)
+    objective = OBJECTIVES[library]("mae")
+    for w in (None, weight):
+        whole = objective(y, scores, w)
+        for column in range(3):
+            alone = objective(y[:, column].copy(), scores[:, column].copy(), w)
+            np.testing.assert_array_equal([part[:, column] for part in whole], alone)
+
+
+@each_library
+def test_a_floor_of_the_callers_own_is_that_of_the_result(library):
+    rng = np.random.default_rng(0)
+    y, weight = rng.normal(size=300) * 1e5, rng.integers(0, 3, 300).astype("f4")
+    objective, raised = (OBJECTIVES[library]("mae", min_hessian=m) for m in (1e-16, 0.5))
+    hess, want = (o(y, y[::-1].copy(), weight)[1] for o in (raised, objective))
+    np.testing.assert_array_equal(hess, np.maximum(want, 0.5 * weight))
+
+
+def test_a_step_of_msle_stays_above_minus_one():
+    x = np.array([1000.0, 50.0, 3.0, 0.5])
+    grad, hess = lightgbm_objective("msle")(np.ones(4), x)
+    assert (x - grad / hess > -1).all()
+
+
+def test_a_rate_of_no_events_is_not_left_at_once():
+    x, y = np.array([0.5, 2.0, 3.0, 0.1]), np.array([0.0, 1.0, 4.0, 2.0])
+    grad, hess = lightgbm_objective("poisson", log_input=False)(y, x)
+    assert (x - grad / hess >= -1e-6).all()
 
 
 @each_library
@@ -165,8 +205,9 @@ def test_a_start_far_from_the_targets_is_said(library, recwarn):
         message = f"{name}: all scores are 0.5, .* gradient is {sign}.*{name}.intercept.*{best}.*{where}"
         with pytest.warns(RuntimeWarning, match=message):
             OBJECTIVES[library](name)(label, np.full(4, 0.5))
-    with pytest.warns(RuntimeWarning, match="every gradient is 0"):
-        OBJECTIVES[library]("epsilon_insensitive", eps=100)(y, np.full(4, 0.5))
+    for start in (0.5, 6.5):
+        with pytest.warns(RuntimeWarning, match=r"every gradient is 0: no tree .*forgives \(eps\)"):
+            OBJECTIVES[library]("epsilon_insensitive", eps=100)(y, np.full(4, start))
     recwarn.clear()
     OBJECTIVES[library]("mae")(y, np.full(4, fl.mae.intercept(y)))
     OBJECTIVES[library]("mae")(y, np.array([0.5, 0.5, 0.5, 0.6]))  # a later round

@@ -115,7 +115,7 @@ INLINE point msle(T pred, T target, const parameters *own) {
     d = pred > -1 ? d : T_NAN;
     d = target == target ? d : T_NAN;
     return (point){.value = d * d, .grad = 2 * d * b, .hess = 2 * (1 - d) * b * b,
-                   .bound = 2 * at_least(1 - d, 1) * b * b};
+                   .bound = 2 * (1 + magnitude(d)) * b * b}; /* no step passes -1 */
 }
 
 /* |r| / max(|target|, float64's epsilon): scikit-learn's floor, whatever the dtype. */
@@ -145,7 +145,7 @@ INLINE point poisson_rate(T pred, T target, const parameters *own) {
     (void)own;
     T x = pred + (T)1e-8, share = target / x, hit = target * log_(x), none = pred == pred ? 0 : pred;
     hit = target == 0 ? none : hit, share = target == 0 ? none : share;
-    return (point){.value = pred - hit, .grad = 1 - share, .hess = share / x, .bound = share / x};
+    return (point){.value = pred - hit, .grad = 1 - share, .hess = share / x, .bound = at_least(share, 1) / x};
 }
 
 /* x + y exp(-x). */
