@@ -78,7 +78,6 @@ cdef extern from "fastloss.h" nogil:
         double hess_factor
         double hess_least
         int hess_bound
-        double hess_floor
         int ndim
         ptrdiff_t *shape
         fl_operand *op
@@ -857,7 +856,8 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
         norm = normalizer
     c.scale = 1 / norm if norm > 0 else 0
     c.hess_factor, c.hess_least = hess_factor, hess_least
-    c.hess_bound, c.hess_floor = hess_floor >= 0, hess_floor
+    if hess_floor >= 0:
+        c.hess_bound, c.parameter[3] = True, hess_floor
 
     total = call.execute(n_threads, &breach)
     if breach:

@@ -14,12 +14,13 @@
 #include "losses/point.h"
 
 /* k: what the derivatives of each element are multiplied by; NULL: by `scale`, and no Hessian is below `least`, which
- * may be -inf. With a k the Hessians are raised afterwards. Constant NULLs among the pointers make each combination in
- * use a loop of its own. */
+ * may be -inf. With a k the Hessians are raised afterwards. `bounded`: the Hessian is the loss's bound. Constant NULLs
+ * among the pointers, and a constant `bounded`, make each combination in use a loop of its own. */
 typedef struct {
     const T *x, *y, *extra, *head, *k;
     T scale, least;
     T *value, *grad, *hess, *second;
+    int bounded;
 } block;
 
 /* Results may lie where the operands do, element by element, and nowhere else among them: in place. */
@@ -29,7 +30,7 @@ INLINE void points(point_loss *loss, const parameters *own, ptrdiff_t n, block b
         if (b.extra) here.k[0] = b.extra[i];
         if (b.head) here.head = b.head[i];
         point p = loss(b.x[i], b.y[i], &here);
-        T k = b.k ? b.k[i] : b.scale, curvature = own->bounded ? p.bound : p.hess;
+        T k = b.k ? b.k[i] : b.scale, curvature = b.bounded ? p.bound : p.hess;
         if (b.value) b.value[i] = p.value;
         if (b.grad) b.grad[i] = b.k ? where_(k != 0, k * p.grad) : k * p.grad;
         if (b.hess) b.hess[i] = b.k ? where_(k != 0, k * curvature) : raised_to(k * curvature, b.least);
@@ -39,23 +40,29 @@ INLINE void points(point_loss *loss, const parameters *own, ptrdiff_t n, block b
 
 enum { SCALAR, ARRAY };
 /* From WEIGHTED_GRADIENT on there is a k. */
-enum { LOSS, GRADIENT, GRADIENT_ALONE, HESSIAN, WEIGHTED_GRADIENT, WEIGHTED_HESSIAN, TWO_GRADIENTS };
+enum {
+    LOSS, GRADIENT, GRADIENT_ALONE, HESSIAN, BOUND,
+    WEIGHTED_GRADIENT, WEIGHTED_HESSIAN, WEIGHTED_BOUND, TWO_GRADIENTS
+};
 
 /* The combinations in use. What is not asked for is not computed: beside a Hessian there is no value. */
 INLINE void choose(point_loss *loss, const parameters *own, ptrdiff_t n, block b, int what, int takes_array) {
-    block first = b, plain, alone, each, two, hess, weighted;
-    first.k = NULL, first.grad = first.hess = first.second = NULL;
+    block first = b, plain, alone, each, two, hess, weighted, bound, weighted_bound;
+    first.bounded = 0, first.k = NULL, first.grad = first.hess = first.second = NULL;
     plain = first, plain.grad = b.grad;
     alone = each = plain, alone.value = NULL, each.k = b.k;
     hess = alone, hess.hess = b.hess;
     two = each, two.second = b.second;
     weighted = hess, weighted.k = b.k;
+    bound = hess, weighted_bound = weighted, bound.bounded = weighted_bound.bounded = 1;
     if (what == LOSS) points(loss, own, n, first);
     else if (what == GRADIENT) points(loss, own, n, plain);
     else if (what == GRADIENT_ALONE) points(loss, own, n, alone);
     else if (what == HESSIAN) points(loss, own, n, hess);
+    else if (what == BOUND) points(loss, own, n, bound);
     else if (what == WEIGHTED_GRADIENT) points(loss, own, n, each);
     else if (what == WEIGHTED_HESSIAN) points(loss, own, n, weighted);
+    else if (what == WEIGHTED_BOUND) points(loss, own, n, weighted_bound);
     else if (takes_array == ARRAY) points(loss, own, n, two);
 }
 
@@ -82,6 +89,7 @@ INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, point
     b.second = place_of_block(call, FL_SECOND, first, s);
 
     if (!op[FL_GRAD].data) what = LOSS;
+    else if (op[FL_HESS].data && call->hess_bound) what = weighted ? WEIGHTED_BOUND : BOUND;
     else if (op[FL_HESS].data) what = weighted ? WEIGHTED_HESSIAN : HESSIAN;
     else if (op[FL_SECOND].data) what = TWO_GRADIENTS;
     else if (weighted) what = WEIGHTED_GRADIENT;
@@ -96,7 +104,7 @@ INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, point
         b.extra = load_block(extras, call, FL_EXTRA, first, n);
         choose(loss, &own, n, b, what, ARRAY);
     } else choose(loss, &own, n, b, what, SCALAR);
-    if (what == WEIGHTED_HESSIAN && call->hess_least > 0) raise_hess(call->hess_least, run->weight, b.hess, n);
+    if ((what == WEIGHTED_HESSIAN || what == WEIGHTED_BOUND) && call->hess_least > 0) raise_hess(call->hess_least, run->weight, b.hess, n);
     if (op[FL_GRAD].data && b.grad == g) store_block(call, FL_GRAD, first, g, n);
     if (op[FL_HESS].data && b.hess == h) store_block(call, FL_HESS, first, h, n);
     if (op[FL_SECOND].data && b.second == s) store_block(call, FL_SECOND, first, s, n);

@@ -83,12 +83,11 @@ struct fl_call {
     double scale;         /* 1 / normaliser: what every gradient is multiplied by, beside its row's weight */
     double hess_factor, hess_least;  /* hessian.h: the factor of the softmax family alone; 0: no least */
     int hess_bound;       /* elementwise: the Hessian is the loss's bound (losses/point.h) */
-    double hess_floor;    /* of the residuals that the bound divides by */
     int ndim;
     ptrdiff_t shape[FL_MAXDIM];
     fl_operand op[FL_ROLES];
     fl_softmax softmax;
-    double parameter[4];  /* the loss's own numbers */
+    double parameter[4];  /* the loss's own numbers; the last is the floor of its bound, if that is asked for */
 };
 
 /* Rows of a block whose addresses are a constant step apart in each operand; for an elementwise kernel, the block. */

@@ -25,7 +25,7 @@ INLINE point half_squared(T pred, T target, const parameters *own) {
 
 INLINE point mae(T pred, T target, const parameters *own) {
     T r = pred - target, a = magnitude(r);
-    return (point){.value = a, .grad = sign_of(r), .bound = 1 / at_least(a, own->floor)};
+    return (point){.value = a, .grad = sign_of(r), .bound = 1 / at_least(a, own->k[FLOOR])};
 }
 
 INLINE point huber(T pred, T target, const parameters *own) {
@@ -33,7 +33,7 @@ INLINE point huber(T pred, T target, const parameters *own) {
     int near = a <= delta;
     T square = r * r / 2, line = delta * (a - delta / 2);
     return (point){.value = near ? square : line, .grad = near ? r : delta * sign_of(r), .hess = near ? 1 : 0,
-                   .bound = delta / at_least(at_least(a, own->floor), delta)};
+                   .bound = delta / at_least(at_least(a, own->k[FLOOR]), delta)};
 }
 
 /* huber / beta; beta = 0 is mae, and no element is near. */
@@ -42,7 +42,7 @@ INLINE point smooth_l1(T pred, T target, const parameters *own) {
     int near = a < beta;
     T square = r / beta * r / 2, line = a - beta / 2, slope = r / beta, bend = 1 / beta;
     return (point){.value = near ? square : line, .grad = near ? slope : sign_of(r), .hess = near ? bend : 0,
-                   .bound = 1 / at_least(at_least(a, own->floor), beta)};
+                   .bound = 1 / at_least(at_least(a, own->k[FLOOR]), beta)};
 }
 
 /* r^2 / (1 + h), h = sqrt(1 + (r/delta)^2), as delta |r| a / (1 + h) with a = |r/delta|: r^2 may overflow where
@@ -51,7 +51,7 @@ INLINE point pseudo_huber(T pred, T target, const parameters *own) {
     T r = pred - target, delta = own->k[0], b = r / delta, a = magnitude(b);
     int far = a > (T)((Tuint)1 << (FL_BITS - 4));
     T h = square_root(fma_(a, a, 1)), ratio = a / (1 + h), slope = r / h, bend = 1 / (h * h * h);
-    T m = at_least(a, own->floor / delta), bound = 1 / square_root(fma_(m, m, 1));
+    T m = at_least(a, own->k[FLOOR] / delta), bound = 1 / square_root(fma_(m, m, 1));
     return (point){.value = delta * magnitude(r) * (far ? 1 : ratio),
                    .grad = far ? delta * sign_of(r) : slope, .hess = far ? 1 / a / a / a : bend,
                    .bound = far ? 1 / m : bound};
@@ -70,7 +70,7 @@ INLINE point log_cosh(T pred, T target, const parameters *own) {
     int near = a < 1;
     T l = log1p_unit(near ? 2 * s * s : e), far = (a - (T)0.69314718055994530942) + l;
     return (point){.value = near ? l : far, .grad = tanh_with(r, e), .hess = 4 * e / (one * one),
-                   .bound = 1 / at_least(at_least(a, own->floor), 1)};
+                   .bound = 1 / at_least(at_least(a, own->k[FLOOR]), 1)};
 }
 
 /* Pinball loss max(-q r, (1 - q) r) = |r| / 2 + (1/2 - q) r: the bound is that of |r| / 2 (Hunter and Lange, Quantile
@@ -79,7 +79,7 @@ INLINE point quantile(T pred, T target, const parameters *own) {
     T r = pred - target, rest, over = minus_parameter(1, own, &rest), under = -own->k[0];
     T slope = r > 0 ? over : under;
     return (point){.value = slope * r + 0, .grad = r == 0 ? 0 : slope * magnitude(sign_of(r)),
-                   .bound = (T)0.5 / at_least(magnitude(r), own->floor)};
+                   .bound = (T)0.5 / at_least(magnitude(r), own->k[FLOOR])};
 }
 
 /* |tau - [r > 0]| r^2. */
@@ -91,7 +91,7 @@ INLINE point expectile(T pred, T target, const parameters *own) {
 
 /* max(0, |r| - eps) = |r - eps| / 2 + |r + eps| / 2 - eps: the bound is that of the two. */
 INLINE point epsilon_insensitive(T pred, T target, const parameters *own) {
-    T r = pred - target, a = magnitude(r), over = a - own->k[0], floor = own->floor;
+    T r = pred - target, a = magnitude(r), over = a - own->k[0], floor = own->k[FLOOR];
     T bound = (T)0.5 / at_least(magnitude(over), floor) + (T)0.5 / at_least(a + own->k[0], floor);
     return (point){.value = over <= 0 ? 0 : over, .grad = over <= 0 ? 0 : sign_of(r), .bound = bound};
 }
@@ -123,7 +123,7 @@ INLINE point mape(T pred, T target, const parameters *own) {
     const T floor = (T)2.220446049250313e-16;
     T r = pred - target, a = magnitude(target), under = a < floor ? floor : a;
     return (point){.value = magnitude(r) / under, .grad = sign_of(r) / under,
-                   .bound = 1 / under / at_least(magnitude(r), own->floor)};
+                   .bound = 1 / under / at_least(magnitude(r), own->k[FLOOR])};
 }
 
 INLINE T bound_of_rate(T grad, T hess) {
