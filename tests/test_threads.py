@@ -222,6 +222,7 @@ if LINUX:  # /proc counts them; elsewhere there is no such number to look at
         inside = COUNT + "with Peak() as peak: " + BIG.format("") + "\nprint(peak.most)"
         assert run("-c", taskset + f"subprocess.run([sys.executable, '-c', {inside!r}], check=True)") == "0\n"
 
+    @pytest.mark.skipif(not fl._core.openmp, reason="threadpoolctl limits the runtimes that are loaded")
     def test_threadpoolctl_limits_us():
         call = "import threadpoolctl\nwith threadpoolctl.threadpool_limits(1):\n    " + BIG.format("")
         assert threads_made(call, "import threadpoolctl", OMP_NUM_THREADS="4") == 0
