@@ -156,7 +156,7 @@ int fl_openmp_version(void);     /* of the runtime that this build was linked wi
 int fl_openmp_max_threads(void); /* INT_MAX if nothing limits them */
 int fl_openmp_thread_limit(void);
 int fl_openmp_in_parallel(void);
-int fl_openmp_places(void *cpu_set, size_t size); /* Linux */
+int fl_openmp_places(void *cpu_set); /* Linux */
 int fl_openmp_processors(void);
 void fl_openmp_pause(void);
 const char *fl_compiler(void);

@@ -175,14 +175,14 @@ void fl_openmp_pause(void) {
 }
 
 #ifdef __linux__
-/* The processors of all places that OpenMP binds threads to (OMP_PROC_BIND, OMP_PLACES), as a cpu_set_t of `size` bytes;
- * gives their number. 0 if the calling thread is not bound to just one of the places: then its own set counts. A thread
- * that is hands it on to each thread that it starts. */
-int fl_openmp_places(void *set, size_t size) {
+/* The processors of all places that OpenMP binds threads to (OMP_PROC_BIND, OMP_PLACES), as a cpu_set_t; gives their
+ * number. 0 if the calling thread is not bound to just one of the places: then its own set counts. A thread that is hands
+ * it on to each thread that it starts. */
+int fl_openmp_places(void *cpu_set) {
     int ids[1024], bound = 0;
-    cpu_set_t mine;
-    CPU_ZERO_S(size, (cpu_set_t *)set);
-    if (!binds || size != sizeof mine || sched_getaffinity(0, size, &mine)) return 0;
+    cpu_set_t mine, *all = cpu_set;
+    CPU_ZERO(all);
+    if (!binds || sched_getaffinity(0, sizeof mine, &mine)) return 0;
     for (int i = 0; i < atomic_load(&known); i++) {
         const runtime *r = &runtimes[i];
         int places = r->places && r->place_processors && r->place_ids ? r->places() : 0;
@@ -190,19 +190,19 @@ int fl_openmp_places(void *set, size_t size) {
             int n = r->place_processors(p);
             cpu_set_t place;
             if (n > 1024) continue;
-            CPU_ZERO_S(size, &place);
+            CPU_ZERO(&place);
             r->place_ids(p, ids);
-            for (int k = 0; k < n; k++) CPU_SET_S((size_t)ids[k], size, &place);
-            bound |= CPU_EQUAL_S(size, &place, &mine);
-            CPU_OR_S(size, (cpu_set_t *)set, (cpu_set_t *)set, &place);
+            for (int k = 0; k < n; k++) CPU_SET((size_t)ids[k], &place);
+            bound |= CPU_EQUAL(&place, &mine);
+            CPU_OR(all, all, &place);
         }
     }
-    return bound ? CPU_COUNT_S(size, (cpu_set_t *)set) : 0;
+    return bound ? CPU_COUNT(all) : 0;
 }
 
 int fl_openmp_processors(void) {
-    cpu_set_t set;
-    return fl_openmp_places(&set, sizeof set);
+    cpu_set_t all;
+    return fl_openmp_places(&all);
 }
 #else
 int fl_openmp_processors(void) { return 0; }

@@ -171,7 +171,7 @@ static int start_worker(void) {
 #ifdef __linux__
     cpu_set_t places; /* a caller that OpenMP has bound to one of them would hand that on */
     if (started) pthread_setname_np(thread, "fastloss");
-    if (started && fl_openmp_places(&places, sizeof places)) pthread_setaffinity_np(thread, sizeof places, &places);
+    if (started && fl_openmp_places(&places)) pthread_setaffinity_np(thread, sizeof places, &places);
 #endif
     workers += started;
     return started;
@@ -182,7 +182,7 @@ static int start_worker(void) {
 static int processors(void) {
 #ifdef __linux__
     cpu_set_t allowed;
-    int bound = fl_openmp_places(&allowed, sizeof allowed);
+    int bound = fl_openmp_places(&allowed);
     if (bound) return bound;
     if (!sched_getaffinity(0, sizeof allowed, &allowed)) return CPU_COUNT(&allowed);
 #endif
