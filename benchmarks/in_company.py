@@ -17,32 +17,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from tests.layouts import neighbours
+
 CALLS = ("cross_entropy 3,125 x 100", "mse 312,500", "huber 3,000,000", "cross_entropy 16,384 x 1,000")
-LOOP = """
-import os
-parent = os.getppid()
-while os.getppid() == parent:
-    for _ in range(10**5): pass
-"""
 Call = Callable[..., Any]
-
-
-@contextmanager
-def neighbours(count: int) -> Iterator[None]:
-    """Processes that loop while their parent lives."""
-    loops = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(count)]
-    time.sleep(0.3 if count else 0)
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
 
 
 def call_of(name: str) -> Call:
@@ -87,6 +69,7 @@ def beside_neighbours(
         call = call_of(name)
         for count in counts:
             with neighbours(count):
+                time.sleep(0.3 if count else 0)
                 for gap in gaps:
                     times = in_turns(call, gap, seconds)
                     (all_50, all_90), (one_50, one_90) = (percentiles(times[who]) for who in ("all", "one"))

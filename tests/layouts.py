@@ -45,13 +45,24 @@ def child(code, *arguments, timeout=300, **more):
     )
 
 
-# A program that is busy while its parent lives.
 LOOP = """
 import os
 parent = os.getppid()
 while os.getppid() == parent:
     for _ in range(10**5): pass
 """
+
+
+@contextlib.contextmanager
+def neighbours(count):
+    """Processes that do nothing but loop, while their parent lives."""
+    loops = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 def compute(dtype):

@@ -11,28 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from boosted import OBJECTIVES, Dataset, each_library
 
 import fastloss as fl
 from fastloss.boosting import lightgbm_metric, lightgbm_objective, xgboost_metric, xgboost_objective
 
-OBJECTIVES = {"xgboost": xgboost_objective, "lightgbm": lightgbm_objective}
 METRICS = {"xgboost": xgboost_metric, "lightgbm": lightgbm_metric}
 BCE = "binary_cross_entropy_with_logits"
-each_library = pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
 weighted = pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
-
-
-class Dataset:
-    """What the libraries' own classes have."""
-
-    def __init__(self, label, weight=None):
-        self.label, self.weight, self.copies = np.asarray(label, "f4"), weight, False
-
-    def get_label(self):
-        return self.label.copy() if self.copies else self.label
-
-    def get_weight(self):
-        return self.weight
 
 
 @pytest.fixture

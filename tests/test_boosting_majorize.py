@@ -2,24 +2,10 @@
 
 import numpy as np
 import pytest
+from boosted import OBJECTIVES, Dataset, each_library
 
 import fastloss as fl
 from fastloss.boosting import lightgbm_objective, xgboost_objective
-
-OBJECTIVES = {"xgboost": xgboost_objective, "lightgbm": lightgbm_objective}
-each_library = pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
-
-
-class Dataset:
-    def __init__(self, label, weight=None):
-        self.label, self.weight = np.asarray(label, "f4"), weight
-
-    def get_label(self):
-        return self.label
-
-    def get_weight(self):
-        return self.weight
-
 
 # --- the bound itself -----------------------------------------------------------------------------------
 

@@ -2,12 +2,11 @@
 
 import importlib.util
 import json
-import subprocess
 import sys
 
 import numpy as np
 import pytest
-from layouts import LOOP
+from layouts import neighbours
 
 import fastloss as fl
 from fastloss.__main__ import main
@@ -46,13 +45,8 @@ def test_neighbours_are_counted():
     from fastloss import _bench
 
     before = _bench.running()
-    loops = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(6)]
-    try:
+    with neighbours(6):
         found = _bench.running(60)
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
     assert before + 3 < found
 
 
