@@ -28,7 +28,7 @@ _LABELS = {"pm1": _core.SIGNS, "01": _core.BITS}
 
 
 @elementwise(hessian=True, intercept=best_constant("binary_cross_entropy_with_logits", logit),
-             inverse_link=probability)
+             inverse_link=probability, binary=True)
 def binary_cross_entropy_with_logits(pred: Any, target: Any, *, pos_weight: Any = 1.0,
                                      label_smoothing: float = 0.0) -> Parameters:
     """Cross entropy of log odds against labels 0 and 1 or probabilities: logistic regression.
@@ -80,7 +80,7 @@ def binary_cross_entropy_with_logits(pred: Any, target: Any, *, pos_weight: Any 
 
 
 @elementwise(hessian=True, intercept=best_constant("binary_cross_entropy", clipped_mean),
-             inverse_link=identity)
+             inverse_link=identity, binary=True)
 def binary_cross_entropy(pred: Any, target: Any, *, eps: Any = "dtype") -> Parameters:
     """Cross entropy of probabilities against labels 0 and 1 or probabilities: the log loss.
 
@@ -125,7 +125,8 @@ def binary_cross_entropy(pred: Any, target: Any, *, eps: Any = "dtype") -> Param
     return Parameters(clip=_check.clip("eps", eps), rule=_core.UNIT)
 
 
-@elementwise(hessian=True, intercept=best_constant("binary_focal", focal_logit), inverse_link=probability)
+@elementwise(hessian=True, intercept=best_constant("binary_focal", focal_logit),
+             inverse_link=probability, binary=True)
 def binary_focal(pred: Any, target: Any, *, alpha: float | None = None, gamma: float = 2.0) -> Parameters:
     """Cross entropy of log odds that turns from what is easy to what is hard: (1 - p_t)^gamma times it.
 
@@ -176,7 +177,7 @@ def binary_focal(pred: Any, target: Any, *, alpha: float | None = None, gamma: f
                       kernel="binary_focal_of_squares" if power == 2 else None)
 
 
-@elementwise(hessian=False, intercept=best_constant("hinge", majority), inverse_link=identity)
+@elementwise(hessian=False, intercept=best_constant("hinge", majority), inverse_link=identity, binary=True)
 def hinge(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """max(0, 1 - y x), the loss of support vector machines; y is the label as -1 or 1.
 
@@ -217,7 +218,8 @@ def hinge(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     return Parameters(rule=_check.one_of("labels", labels, _LABELS))
 
 
-@elementwise(hessian=True, intercept=best_constant("squared_hinge", mean_sign), inverse_link=identity)
+@elementwise(hessian=True, intercept=best_constant("squared_hinge", mean_sign),
+             inverse_link=identity, binary=True)
 def squared_hinge(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """max(0, 1 - y x)^2; y is the label as -1 or 1.
 
@@ -256,7 +258,7 @@ def squared_hinge(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     return Parameters(rule=_check.one_of("labels", labels, _LABELS))
 
 
-@elementwise(hessian=False, intercept=best_constant("perceptron", zero), inverse_link=identity)
+@elementwise(hessian=False, intercept=best_constant("perceptron", zero), inverse_link=identity, binary=True)
 def perceptron(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """max(0, -y x), what a wrong side costs; y is the label as -1 or 1.
 
@@ -296,7 +298,8 @@ def perceptron(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     return Parameters(rule=_check.one_of("labels", labels, _LABELS))
 
 
-@elementwise(hessian=True, intercept=best_constant("soft_margin", log_odds), inverse_link=probability)
+@elementwise(hessian=True, intercept=best_constant("soft_margin", log_odds),
+             inverse_link=probability, binary=True)
 def soft_margin(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """log(1 + exp(-y x)), the logistic loss; y is the label as -1 or 1.
 
@@ -341,7 +344,7 @@ def soft_margin(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
 
 
 @elementwise(hessian=True, intercept=best_constant("modified_huber", mean_sign),
-             inverse_link=probability_between)
+             inverse_link=probability_between, binary=True)
 def modified_huber(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """`squared_hinge` that goes on as a straight line below -1; y is the label as -1 or 1.
 
@@ -385,7 +388,7 @@ def modified_huber(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters
 
 
 @elementwise(hessian=True, intercept=best_constant("exponential", half_log_odds),
-             inverse_link=probability_of_half)
+             inverse_link=probability_of_half, binary=True)
 def exponential(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """exp(-y x), the loss of AdaBoost; y is the label as -1 or 1.
 

@@ -14,6 +14,7 @@ from fastloss._intercept import (
     exponential,
     identity,
     log_priors,
+    log_share,
     probabilities,
     simplex_minimiser,
     softmax_of,
@@ -100,10 +101,10 @@ def _generalized_minimiser(target: Any, sample_weight: Any = None, *, q: float =
     mass = class_mass(y, sample_weight, n_classes, class_weight, ignore_index)
     if mass.size == 0 or np.isnan(mass).any():
         return mass
+    if power == 1:
+        return log_share(np.arange(len(mass)) == mass.argmax())
     with np.errstate(divide="ignore"):
-        if power == 1:
-            return np.log(np.arange(len(mass)) == mass.argmax())
-        return log_softmax(np.log(mass / mass.max()) / (1 - power))
+        return np.maximum(log_softmax(np.log(mass / mass.max()) / (1 - power)), log_share(0.0))
 
 
 def _mean_target(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
@@ -124,8 +125,7 @@ def _brier_minimiser(target: Any, sample_weight: Any = None, *, n_classes: int |
         falling = np.sort(t)[::-1]
         levels = (np.cumsum(falling) - 1) / np.arange(1, len(t) + 1)
         t = np.maximum(t - levels[np.count_nonzero(falling > levels) - 1], 0)
-    with np.errstate(divide="ignore"):
-        return np.log(t)
+    return log_share(t)
 
 
 def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastloss import _check
 from fastloss._core import Parameters
-from fastloss._intercept import class_mass, exponential, log_priors, probabilities, softmax_of
+from fastloss._intercept import class_mass, exponential, log_priors, log_share, probabilities, softmax_of
 from fastloss._loss import SoftmaxLoss, rowwise
 from fastloss._primitives import logsumexp, sigmoid, softmax, softplus
 
@@ -135,7 +135,7 @@ def kl_div_with_logits(logits: Any, target: Any, *, log_target: bool = False,
 
 
 def _js_minimiser(target: Any, sample_weight: Any = None, *, beta: float = 0.5) -> np.ndarray:
-    """log of the p, summing to 1, that minimises the mean; a class that no target has gets p = 0.
+    """log of the p, summing to 1, that minimises the mean; a class that no target has gets the least.
 
     At the minimum G = mean(softplus(log(beta t) - log((1 - beta) p))) is one number, level, for each class.
     G is convex in log p; with its tangents in place of it, logsumexp(log p) is convex in the level, so that
@@ -148,7 +148,7 @@ def _js_minimiser(target: Any, sample_weight: Any = None, *, beta: float = 0.5) 
         return mass
     s = _check.spread_weights(sample_weight, t.shape[:-1])
     used = mass > 0
-    result = np.full(mass.shape, -np.inf)
+    result = np.full(mass.shape, log_share(0.0))
     with np.errstate(all="ignore"):
         odds = np.log(t[s > 0].astype(np.float64)[:, used]) + np.log(b) - np.log1p(-b)
         s, log_p = s[s > 0] / s.sum(), np.log(mass[used])

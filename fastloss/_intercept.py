@@ -1,8 +1,9 @@
 """Where a model starts and what its raw scores mean: best constants, inverse links.
 
-The intercept of a loss is the constant raw score that minimises its weighted mean over the targets. Each
-function here takes `(target, sample_weight=None, **parameters of the loss)`; an element of weight 0 counts
-for nothing, whatever its target. Inverse links carry raw scores to the scale of the target.
+The intercept of a loss is the constant raw score that minimises its weighted mean over the targets, or where
+that is infinite the score of a share of 1e-15. Each function here takes `(target, sample_weight=None,
+**parameters of the loss)`; an element of weight 0 counts for nothing, whatever its target. Inverse links
+carry raw scores to the scale of the target.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from fastloss._loss import losses
 from fastloss._primitives import sigmoid, softmax
 
 _LARGEST = float(np.finfo(np.float64).max)
+# Where all targets are of one class, or all counts 0, the best score is infinite and no tree could be added
+# to it. A share then counts as this one, as in LightGBM.
+_LEAST_SHARE = 1e-15
+_GREATEST_LOG_ODDS = math.log1p(-_LEAST_SHARE) - math.log(_LEAST_SHARE)
 
 # y, weights > 0 and the loss's own parameters, those that are arrays one an element of y.
 Solver = Callable[..., float]
@@ -63,7 +68,17 @@ def mean(y: np.ndarray, w: np.ndarray) -> float:
 
 
 def log_mean(y: np.ndarray, w: np.ndarray, **_: Any) -> float:
-    return np.log(mean(y, w))
+    return np.log(mean(y, w) or _LEAST_SHARE)
+
+
+def log_share(share: Any) -> np.ndarray:
+    """The log of the shares of classes, finite for one that has none."""
+    return np.log(np.maximum(share, _LEAST_SHARE))
+
+
+def log_ratio(positive: float, negative: float) -> float:
+    """The log odds of two weights, finite where one of them is 0."""
+    return np.clip(np.log(positive / negative), -_GREATEST_LOG_ODDS, _GREATEST_LOG_ODDS)
 
 
 def weighted_quantile(y: np.ndarray, w: np.ndarray, q: Any) -> float:
@@ -104,7 +119,7 @@ def mean_by_precision(y: np.ndarray, w: np.ndarray, var: Any) -> float:
 
 def logit(y: np.ndarray, w: np.ndarray, pos_weight: Any, label_smoothing: float) -> float:
     s = y * (1 - label_smoothing) + label_smoothing / 2
-    return np.log((w * pos_weight * s).sum() / (w * (1 - s)).sum())
+    return log_ratio((w * pos_weight * s).sum(), (w * (1 - s)).sum())
 
 
 def clipped_mean(y: np.ndarray, w: np.ndarray, eps: Any) -> float:
@@ -115,9 +130,9 @@ def clipped_mean(y: np.ndarray, w: np.ndarray, eps: Any) -> float:
 def focal_logit(y: np.ndarray, w: np.ndarray, alpha: float | None, gamma: float) -> float:
     share = w if alpha is None else w * (y * alpha + (1 - y) * (1 - alpha))
     ones, zeros = (share * y).any(), (share * (1 - y)).any()
-    if not (ones and zeros):  # the least loss lies at infinity; the gradient is 0 long before
-        return (int(ones) - int(zeros)) * np.inf if ones or zeros else 0.0
-    return root("binary_focal", y, w, -_LARGEST, _LARGEST, alpha=alpha, gamma=gamma)
+    if not (ones and zeros):
+        return (int(ones) - int(zeros)) * _GREATEST_LOG_ODDS
+    return root("binary_focal", y, w, -_GREATEST_LOG_ODDS, _GREATEST_LOG_ODDS, alpha=alpha, gamma=gamma)
 
 
 def majority(y: np.ndarray, w: np.ndarray, labels: str) -> float:
@@ -133,7 +148,7 @@ def zero(y: np.ndarray, w: np.ndarray, labels: str) -> float:
 
 
 def log_odds(y: np.ndarray, w: np.ndarray, labels: str) -> float:
-    return np.log(w[y > 0].sum() / w[y <= 0].sum())
+    return log_ratio(w[y > 0].sum(), w[y <= 0].sum())
 
 
 def half_log_odds(y: np.ndarray, w: np.ndarray, labels: str) -> float:
@@ -242,15 +257,14 @@ def log_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None 
     q = weight * ((1 - e) * mass + e / max(len(mass), 1) * total)
     if q.sum() == 0:
         return np.full(len(q), _check.mean_of_nothing())
-    with np.errstate(divide="ignore"):
-        return np.log(q / q.sum()) / scale
+    return log_share(q / q.sum()) / scale
 
 
 def simplex_minimiser(slope: Callable[[np.ndarray], np.ndarray], mass: np.ndarray) -> np.ndarray:
     """log of the p, summing to 1, that minimises sum(mass * psi(p)) for a convex, falling psi.
 
     `slope` is psi', rising and <= 0 on (0, 1). There mass psi'(p) is one number, -level, for every class:
-    a bisection for the level holds one for each p. A class without mass has p = 0.
+    a bisection for the level holds one for each p. A class without mass has the least share.
     """
     mass = np.asarray(mass, np.float64)
     if np.isnan(mass).any():
@@ -258,7 +272,7 @@ def simplex_minimiser(slope: Callable[[np.ndarray], np.ndarray], mass: np.ndarra
     m, which = np.unique(mass, return_inverse=True)
     count = np.bincount(which.ravel()).astype(np.float64)
     heavy = m > 0
-    log_p = np.full(m.shape, -np.inf)
+    log_p = np.full(m.shape, log_share(0.0))
     if count[heavy].sum() == 1:
         log_p[heavy] = 0.0
         return log_p[which.ravel()]
@@ -282,7 +296,7 @@ def simplex_minimiser(slope: Callable[[np.ndarray], np.ndarray], mass: np.ndarra
             else:
                 above = middle
         p = at(_float_of(above))
-    log_p[heavy] = np.log(p / (count[heavy] * p).sum())
+    log_p[heavy] = log_share(p / (count[heavy] * p).sum())
     return log_p[which.ravel()]
 
 

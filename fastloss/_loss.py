@@ -49,7 +49,8 @@ class Loss:
 
     def __init__(self, declaration: Declaration, kernel: int, *, targets: int = 0,
                  intercept: Callable[..., Any] | None = None,
-                 inverse_link: Callable[..., Any] | None = None, bound: str | None = None) -> None:
+                 inverse_link: Callable[..., Any] | None = None, bound: str | None = None,
+                 binary: bool = False) -> None:
         self.__name__ = self.__qualname__ = declaration.__name__.removeprefix("_")
         self.__doc__ = inspect.getdoc(declaration)
         self.__module__ = "fastloss"
@@ -61,6 +62,7 @@ class Loss:
         self._intercept = intercept
         self._inverse_link = inverse_link
         self._bound = bound
+        self._binary = binary
         own = list(inspect.signature(declaration).parameters.values())
         self._names = tuple(p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD)
         required = any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in own)
@@ -89,7 +91,11 @@ class Loss:
         return self._run(GRAD, args, parameters, reduction, sample_weight, normalizer, n_threads, out)
 
     def intercept(self, target: Any, sample_weight: Any = None, **parameters: Any) -> Any:
-        """The constant raw score that minimises the mean loss over `target`: where boosting starts."""
+        """The constant raw score that minimises the mean loss over `target`: where boosting starts.
+
+        Where that lies at infinity, since all labels are of one class or all counts are 0, it is the score of
+        a share of 1e-15, or of 1 less that.
+        """
         if self._intercept is None:
             raise AttributeError(f"{self.__name__} has no intercept: no constant score is a model of it")
         return self._intercept(target, sample_weight, **parameters)
@@ -278,19 +284,21 @@ def _common(rowwise: bool) -> list[inspect.Parameter]:
 
 
 def elementwise(*, hessian: bool, intercept: Callable[..., Any], inverse_link: Callable[..., Any],
-                second: str | None = None, bound: str | None = None) -> Callable[[Declaration], Any]:
+                second: str | None = None, bound: str | None = None,
+                binary: bool = False) -> Callable[[Declaration], Any]:
     """Declares an elementwise loss; its kernel is the core's function of the same name.
 
     `second` names the array parameter that has a gradient of its own. `bound`: its kernel has one,
     by which boosting steps better than by the Hessian; of "residual"s, which wants a floor for them, or of a
-    "rate", which does not.
+    "rate", which does not. `binary`: its target is one of two classes, or the probability of the second.
     """
     kind: type[Loss] = LossWithHessian if hessian else Loss
 
     def declare(declaration: Declaration) -> Loss:
         kernel = _KERNELS[declaration.__name__]
         if second is None:
-            return kind(declaration, kernel, intercept=intercept, inverse_link=inverse_link, bound=bound)
+            return kind(declaration, kernel, intercept=intercept, inverse_link=inverse_link, bound=bound,
+                        binary=binary)
         loss = ParameterLoss(declaration, kernel, intercept=intercept, inverse_link=inverse_link)
         loss._second = second
         return loss

@@ -1,16 +1,20 @@
 """The losses as objectives and metrics of XGBoost and LightGBM.
 
+    model = XGBClassifier(loss="focal", loss_params={"gamma": 2.0}, n_estimators=200)
+    model = LGBMRegressor(loss="poisson", num_leaves=63)
+
     objective = xgboost_objective("focal", gamma=2.0)
     booster = xgboost.train({"num_class": 3}, dtrain, 100, obj=objective)
-    model = xgboost.XGBClassifier(objective=objective)
 
     objective = lightgbm_objective("cross_entropy", hessian="lightgbm")
     booster = lightgbm.train({"objective": objective, "num_class": 3}, dataset, 100)
-    model = lightgbm.LGBMClassifier(objective=objective)
 
-One object serves both ways of a library: called with scores and a dataset, as `train` does, it takes labels
-and weights from there; called with labels and scores, as the estimators do, it takes them as they come.
-Neither library is imported: only what it hands over is used. docs/boosting.md has the rest.
+XGBRegressor, XGBClassifier, LGBMRegressor and LGBMClassifier are the libraries' estimators with a loss from
+here; each is made, and its library imported, when it is first asked for.
+
+An objective or a metric serves both ways of a library: called with scores and a dataset, as `train` does, it
+takes labels and weights from there; called with labels and scores, as the libraries' estimators do, it takes
+them as they come. For these neither library is imported. docs/boosting.md has the rest.
 """
 
 from __future__ import annotations
@@ -135,7 +139,8 @@ def xgboost_metric(metric: Loss | Metric | str, *, name: str | None = None,
     -------
     A picklable object, called as `(preds, dtrain)`, which returns `(name, value)`, or as
     `(y_true, y_pred, sample_weight=None)`, which returns the value: the mean, weighted where there are
-    weights.
+    weights. XGBoost's estimators, which call the second way, minimise: there 1 less accuracy, binary_accuracy
+    or top_k_accuracy, by the name of "1-accuracy".
 
     Raises
     ------
@@ -144,8 +149,8 @@ def xgboost_metric(metric: Loss | Metric | str, *, name: str | None = None,
     TypeError
         A parameter that it does not have.
 
-    NaN scores make a loss NaN and count as wrong in a metric. XGBoost takes any name for a loss: early
-    stopping on accuracy needs `EarlyStopping(maximize=True)`.
+    NaN scores make a loss NaN and count as wrong in a metric. `xgboost.train` takes any name for a loss:
+    early stopping on accuracy needs `EarlyStopping(maximize=True)` there.
     """
     return Evaluation("xgboost", metric, name, parameters)
 
@@ -158,6 +163,23 @@ def lightgbm_metric(metric: Loss | Metric | str, *, name: str | None = None,
     better)`, from which LightGBM's early stopping knows its direction.
     """
     return Evaluation("lightgbm", metric, name, parameters)
+
+
+_ESTIMATORS = ("XGBRegressor", "XGBClassifier", "LGBMRegressor", "LGBMClassifier")
+
+
+def __getattr__(name: str) -> Any:
+    """The estimators, each made when it is first asked for."""
+    if name not in _ESTIMATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from fastloss import _estimators
+
+    made = globals()[name] = _estimators.made(name)
+    return made
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ESTIMATORS})
 
 
 class _Operands(NamedTuple):
@@ -256,7 +278,7 @@ class Objective(_Adapter):
 
     def __init__(self, library: str, loss: Loss | str, hessian: str | float | None, min_hessian: float,
                  parameters: dict[str, Any]) -> None:
-        found = _of_raw_scores(_of_one_score(_look_up("loss", loss, losses)))
+        found = of_raw_scores(loss)
         super().__init__(library, found, parameters)
         self.__name__ = found.__name__
         self.hessian = _check_hessian(hessian, found, parameters)
@@ -330,7 +352,8 @@ class Objective(_Adapter):
                               stacklevel=3)
             return
         best = self.function.intercept(target, weight, **self.parameters)
-        if abs(few[0] - best) <= 1e-3 * abs(best):  # most targets are one number, the best to begin with
+        # Most targets are one number, the best to begin with; or the least loss lies at infinity.
+        if abs(few[0] - best) <= 1e-3 * abs(best) or (best > few[0] if up else best < few[0]):
             return
         warnings.warn(f"{start} {'>=' if up else '<='} 0: the first rounds will only carry the whole model "
                       f"to its targets. {self.__name__}.intercept(target) is the best constant to begin "
@@ -400,19 +423,24 @@ class Evaluation(_Adapter):
         if isinstance(found, Metric):  # a metric checks its parameters when it runs
             one = np.int32(parameters.get("ignore_index") != 1)  # a label that counts
             found(np.zeros((1, 2) if self._rowwise else 1), [one], **parameters)
-        self.__name__ = found.__name__ if name is None else name
+        self.shown = found.__name__ if name is None else name
         self.higher_is_better = found.__name__ in _HIGHER_IS_BETTER
+        # XGBoost's estimators minimise, and call what they are given by its __name__.
+        self._complement = library == "xgboost" and self.higher_is_better
+        self.__name__ = f"1-{self.shown}" if self._complement else self.shown
 
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
         scores, target, weight = self._operands(first, second, sample_weight)
         value = self.function(scores, target, sample_weight=weight, n_threads=self._threads(scores),
                               **self.parameters)
         if self.library == "lightgbm":
-            return self.__name__, value, self.higher_is_better
-        return (self.__name__, value) if hasattr(second, "get_label") else value
+            return self.shown, value, self.higher_is_better
+        if hasattr(second, "get_label"):
+            return self.shown, value
+        return 1 - value if self._complement else value
 
     def __repr__(self) -> str:
-        name = [] if self.__name__ == self.function.__name__ else [f"name={self.__name__!r}"]
+        name = [] if self.shown == self.function.__name__ else [f"name={self.shown!r}"]
         arguments = [repr(self.function.__name__), *name, *self._arguments()]
         return f"{self.library}_metric({', '.join(arguments)})"
 
@@ -478,8 +506,10 @@ def _of_one_score(loss: Loss) -> Loss:
     return loss
 
 
-def _of_raw_scores(loss: Loss) -> Loss:
-    """Trees add up to any number: a loss of probabilities would clip most of them, without a gradient."""
+def of_raw_scores(given: Any) -> Loss:
+    """The loss that is meant. Trees add up to any number: a loss of probabilities would clip most of them,
+    without a gradient."""
+    loss = _of_one_score(_look_up("loss", given, losses))
     if loss.__name__ in _OF_LOGITS:
         raise ValueError(f"loss = {loss.__name__!r} is of probabilities or their logarithms, and trees give "
                          f"raw scores: take {_OF_LOGITS[loss.__name__]!r}")

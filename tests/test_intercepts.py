@@ -83,6 +83,9 @@ def constants(name, options, c):
     return around
 
 
+# The log odds of a share of 1e-15, beyond which no intercept of classes lies.
+EDGE = math.log((1 - 1e-15) / 1e-15)
+
 # --- elementwise losses -----------------------------------------------------------------------------
 
 
@@ -96,9 +99,11 @@ def test_no_other_constant_has_a_smaller_mean(name, options, weights, n):
     c = loss.intercept(y, w[weights], **own)
     assert type(c) is float and not math.isnan(c)
     least = loss(np.full(n, c), y, sample_weight=w[weights], **own)
-    for other in constants(name, options, c if math.isfinite(c) else 0.0):
+    # Of one class alone the exponential of half the log odds is left.
+    edge = math.sqrt(1e-15) * (1 + 1e-7) if name == "exponential" and abs(c) > 17 else 0.0
+    for other in constants(name, options, c):
         value = loss(np.full(n, other), y, sample_weight=w[weights], **own)
-        assert least <= value + 4e-15 * (1 + abs(value)), (c, other)
+        assert least <= value + edge + 4e-15 * (1 + abs(value)), (c, other)
 
 
 def labels_of(options):
@@ -252,18 +257,21 @@ def test_exact_values():
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_label_alone(label):
-    """The least loss lies at infinity, or as near as the loss cares for."""
+    """The least loss lies at infinity: the intercept is where the other class has a share of 1e-15."""
     side, y = 2 * label - 1, np.full(3, label)
     for name in ("binary_cross_entropy_with_logits", "binary_focal"):
-        assert fl.losses[name].intercept(y) == side * math.inf
-    for name in ("soft_margin", "exponential"):
-        assert fl.losses[name].intercept(y, labels="01") == side * math.inf
+        assert fl.losses[name].intercept(y) == side * EDGE
+        assert fl.losses[name].intercept(np.append(y, 1 - label), [1, 1, 1, 0]) == side * EDGE
+    assert fl.losses["soft_margin"].intercept(y, labels="01") == side * EDGE
+    assert fl.losses["exponential"].intercept(y, labels="01") == side * EDGE / 2
     for name in ("hinge", "squared_hinge", "modified_huber"):
         assert fl.losses[name].intercept(y, labels="01") == side
     assert fl.losses["binary_cross_entropy"].intercept(y, eps=0.25) == 0.25 + 0.5 * label
-    assert fl.losses["poisson"].intercept(0 * y) == -math.inf
+    for name in ("poisson", "tweedie"):
+        assert fl.losses[name].intercept(0 * y) == math.log(1e-15)
+        assert fl.losses[name].intercept(y + 1e-20) == pytest.approx(math.log(label + 1e-20))
     # alpha = 1 leaves the positives alone.
-    assert fl.losses["binary_focal"].intercept([0, 1], alpha=1) == math.inf
+    assert fl.losses["binary_focal"].intercept([0, 1], alpha=1) == EDGE
     assert fl.losses["binary_focal"].intercept([0, 0], alpha=1) == 0
 
 
@@ -333,6 +341,15 @@ def test_intercept_of_no_rows_is_nan_with_a_warning(name):
     target = some_rows(np.random.default_rng(6), name)
     with pytest.warns(RuntimeWarning, match="mean of nothing"):
         assert np.isnan(fl.losses[name].intercept(target, np.zeros(30))).all()
+
+
+@pytest.mark.parametrize("name", rowwise)
+def test_a_class_without_targets_has_a_finite_score(name):
+    for target in ([[0.0, 1, 0], [0, 0.5, 0.5]], [[0.0, 1, 0]]) if name in SOFT else ([1, 2], [1, 1]):
+        kind = {} if name in SOFT else {"n_classes": 3}
+        scores = fl.losses[name].intercept(np.array(target), **kind)
+        assert scores.shape == (3,) and np.isfinite(scores).all()
+        assert scores[0] == scores.min() and scores[1] == scores.max()
 
 
 @pytest.mark.parametrize("name", [name for name in rowwise if name not in SOFT])
