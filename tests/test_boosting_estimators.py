@@ -1,6 +1,7 @@
 """The estimators of XGBoost and LightGBM with a loss of ours: from where they start to what they predict."""
 
 import copy
+import doctest
 import inspect
 import json
 import pickle
@@ -122,6 +123,18 @@ def test_clone_pickle_params_and_repr(library, kind, iris, diabetes):
     assert raw_of(library, model, X).shape == raw_of(library, again.fit(X, y), X).shape
     own = inspect.signature(type(model)).parameters
     assert list(own)[:4] == ["loss", "loss_params", "hessian", "min_hessian"] and "learning_rate" in own
+
+
+@each_library
+@pytest.mark.parametrize("kind", ["Regressor", "Classifier"])
+def test_the_docstring_says_what_it_is_and_its_example_runs(library, kind):
+    made = type(estimator(library, kind))
+    for said in ("loss_params", f"{library}_objective", "start_", "Raises", "Early stopping", "20"):
+        assert said in made.__doc__
+    test = doctest.DocTestParser().get_doctest(made.__doc__, {}, made.__name__, None, 0)
+    runner, lines = doctest.DocTestRunner(), []
+    runner.run(test, out=lines.append)
+    assert runner.summarize(verbose=False).failed == 0 and test.examples, "".join(lines)
 
 
 @each_library
