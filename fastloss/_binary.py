@@ -122,7 +122,8 @@ def binary_cross_entropy(pred: Any, target: Any, *, eps: Any = "dtype") -> Param
     >>> round(value, 6), grad.round(4)
     (1.090644, array([-1.25  ,  1.4286, -1.6667]))
     """
-    return Parameters(clip=_check.clip("eps", eps), rule=_core.UNIT)
+    return Parameters(clip=_check.clip("eps", eps), rule=_core.UNIT, scores=_core.PROBABILITY,
+                      of_logits="binary_cross_entropy_with_logits")
 
 
 @elementwise(hessian=True, intercept=best_constant("binary_focal", focal_logit),

@@ -479,8 +479,9 @@ _OTHER_LABELS = {_core.SIGNS: 'labels="01" takes 0 and 1', _core.BITS: 'labels="
 
 
 def bad_data(pred: np.ndarray, target: tuple[np.ndarray, np.ndarray | None], weight: np.ndarray | None,
-             array: np.ndarray | None, axis: int, label_row: int, weight_row: int, target_row: int,
-             extra_row: int, rule: int, array_rule: int, names: Sequence[str]) -> NoReturn:
+             p: _core.Parameters, axis: int, label_row: int, weight_row: int, target_row: int,
+             extra_row: int, score_row: int, rule: int, array_rule: int, room: float, log_target: bool,
+             names: Sequence[str]) -> NoReturn:
     """A row that must not be: its position is counted over the rows in C order."""
     t, third = target
     shape = row_shape(pred, axis) if axis >= 0 else pred.shape
@@ -491,9 +492,11 @@ def bad_data(pred: np.ndarray, target: tuple[np.ndarray, np.ndarray | None], wei
     if weight_row >= 0 and weight is not None:
         at = _index(weight_row, shape)[: weight.ndim]
         raise ValueError(f"sample_weight{_subscript(at)} = {weight[at]} must be finite and >= 0")
+    if target_row < 0 and extra_row < 0:
+        _bad_score(pred, t, p, axis, _index(score_row, shape), room, log_target, names[0])
     if target_row < 0:
         at = _index(extra_row, shape)
-        extra, name = (third, names[2]) if array is None else (array, "var")
+        extra, name = (third, names[2]) if p.array is None else (p.array, "var")
         assert extra is not None
         at = at[len(at) - extra.ndim:]
         raise ValueError(f"{name}{_subscript(at)} = {extra[at]} {_RULES[array_rule]}")
@@ -505,6 +508,25 @@ def bad_data(pred: np.ndarray, target: tuple[np.ndarray, np.ndarray | None], wei
     c = int(np.flatnonzero(row < 0)[0])
     at = (*at[:axis], c, *at[axis:])
     raise ValueError(f"{names[1]}{_subscript(at)} = {row[c]} is negative: soft targets must be >= 0")
+
+
+def _bad_score(pred: np.ndarray, target: np.ndarray, p: _core.Parameters, axis: int, at: tuple[int, ...],
+               room: float, log_target: bool, name: str) -> NoReturn:
+    """The first score of that row which the loss reads and which breaks its rule."""
+    if axis >= 0:
+        row = np.moveaxis(pred, axis, -1)[at].astype(np.float64)
+        bad = row > (1 + room if p.score_rule == _core.PROBABILITY else room)
+        bad |= (row < -room) & (p.score_rule == _core.PROBABILITY)
+        if not p.reads_all and target.ndim == pred.ndim:
+            mass = np.moveaxis(target, axis, -1)[at]
+            bad &= mass != (-np.inf if log_target else 0)
+        elif not p.reads_all:
+            bad &= np.arange(len(row)) == target[at]
+        at = (*at[:axis], int(np.flatnonzero(bad & np.isfinite(row))[0]), *at[axis:])
+    what, where = ("probability", "lie in [0, 1]") if p.score_rule == _core.PROBABILITY else (
+        "log-probability", "be <= 0")
+    raise ValueError(f"{name}{_subscript(at)} = {pred[at]} is no {what}, which must {where}: for raw scores "
+                     f"(logits) take {p.of_logits}")
 
 
 def _index(row: int, shape: tuple[int, ...]) -> tuple[int, ...]:

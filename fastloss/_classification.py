@@ -128,6 +128,25 @@ def _brier_minimiser(target: Any, sample_weight: Any = None, *, n_classes: int |
     return log_share(t)
 
 
+def _capped_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
+                   class_weight: Any = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+                   logit_scale: float = 1.0, softcap: float | None = None, z_loss: float = 0.0) -> np.ndarray:
+    """log_priors through the scale and the cap: what the cap cannot reach is as near as it comes. No z_loss
+    moves them, since their logsumexp is 0; a cap centres them first."""
+    _check.non_negative("z_loss", z_loss)
+    priors = log_priors(target, sample_weight, n_classes=n_classes, class_weight=class_weight,
+                        label_smoothing=label_smoothing, ignore_index=ignore_index)
+    scale = _check.positive("logit_scale", logit_scale)
+    if softcap is None or priors.size == 0:
+        return priors / scale
+    cap = _check.positive("softcap", softcap)
+    share = (priors - (priors.max() + priors.min()) / 2) / cap
+    return cap * np.arctanh(np.clip(share, _LEAST_CAPPED - 1, 1 - _LEAST_CAPPED)) / scale
+
+
+_LEAST_CAPPED = 1e-6
+
+
 def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,
                    softcap: float | None = None) -> np.ndarray:
     """softmax of the transformed logits."""
@@ -136,7 +155,8 @@ def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,
     return softmax_of(raw, axis, lambda x: scale * x if cap is None else cap * np.tanh(scale * x / cap))
 
 
-@rowwise(targets="both", hessian=True, kind=CrossEntropy, intercept=log_priors, inverse_link=_probabilities)
+@rowwise(targets="both", hessian=True, kind=CrossEntropy, intercept=_capped_priors,
+         inverse_link=_probabilities)
 def cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_smoothing: float = 0.0,
                   ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
                   logit_scale: float = 1.0) -> Parameters:
@@ -253,7 +273,8 @@ def nll(log_probs: Any, target: Any, *, class_weight: Any = None,
            [ 0. , -0.5,  0. ]])
     """
     return Parameters(class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+                      ignore_index=_check.integer_or_none("ignore_index", ignore_index),
+                      scores=_core.LOG_PROBABILITY, of_logits="cross_entropy")
 
 
 @rowwise(targets="both", hessian=True, intercept=_shares, inverse_link=identity)
@@ -307,7 +328,8 @@ def log_loss(probs: Any, target: Any, *, class_weight: Any = None, ignore_index:
     array([[ 0.    , -1.6155,  0.    ]])
     """
     return Parameters(clip=_check.clip("eps", eps), class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+                      ignore_index=_check.integer_or_none("ignore_index", ignore_index),
+                      scores=_core.PROBABILITY, of_logits="cross_entropy")
 
 
 @rowwise(targets="both", hessian=True, intercept=_focal_minimiser, inverse_link=probabilities)
@@ -421,7 +443,9 @@ def poly_cross_entropy(logits: Any, target: Any, *, epsilon: float = 1.0, class_
                       ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="labels", hessian=False, intercept=_generalized_minimiser, inverse_link=probabilities)
+# Its best constant may have all gradients near 0, where no tree would ever grow.
+@rowwise(targets="labels", hessian=False, intercept=_generalized_minimiser, inverse_link=probabilities,
+         start=_log_shares)
 def generalized_cross_entropy(logits: Any, target: Any, *, q: float = 0.7, class_weight: Any = None,
                               ignore_index: int | None = -100) -> Parameters:
     """Generalised cross entropy of logits, (1 - p_y^q) / q: robust to wrong labels, since it is bounded.
@@ -560,4 +584,5 @@ def brier_from_probabilities(probs: Any, target: Any, *, ignore_index: int | Non
     array([[-0.3,  0.2,  0.1],
            [ 0.1, -0.2,  0.1]])
     """
-    return Parameters(ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+    return Parameters(ignore_index=_check.integer_or_none("ignore_index", ignore_index),
+                      scores=_core.PROBABILITY, reads_all=True, of_logits="brier")

@@ -32,6 +32,8 @@ VARIANCE: int
 UNIT: int
 SIGNS: int
 BITS: int
+PROBABILITY: int
+LOG_PROBABILITY: int
 
 compiler: str
 openmp: int  # the date of its specification, as yyyymm; 0 where the build has none
@@ -42,13 +44,17 @@ class Parameters:
     array: np.ndarray | None
     array_name: str | None
     label_smoothing: float
+    score_rule: int
+    reads_all: int
+    of_logits: str | None
     def __init__(self, *, class_weight: NDArray[np.float64] | None = None, label_smoothing: float = 0,
                  ignore_index: int | None = None, z_loss: float = 0, softcap: float = 0,
                  logit_scale: float = 1, values: tuple[float, ...] = (), kernel: str | None = None,
                  rule: int = ..., clip: float | str | None = None, array: np.ndarray | None = None,
                  array_name: str | None = None, array_rule: int = ...,
                  margin: tuple[str, float] | None = None, factor: float = 1,
-                 divergence: bool = False, log_target: bool = False, by_rows: bool = False) -> None: ...
+                 divergence: bool = False, log_target: bool = False, by_rows: bool = False,
+                 scores: int = ..., reads_all: bool = False, of_logits: str | None = None) -> None: ...
     def fits_float32(self) -> bool: ...
 
 def isa() -> str: ...

@@ -26,7 +26,7 @@ cdef extern from "fastloss.h" nogil:
     enum:
         FL_MAXDIM
         FL_F64, FL_F32, FL_F16, FL_BF16, FL_I64, FL_I32, FL_I16, FL_I8, FL_U64, FL_U32, FL_U16, FL_U8, FL_BOOL
-        FL_ANY, FL_NON_NEGATIVE, FL_VARIANCE, FL_UNIT, FL_SIGNS, FL_BINARY
+        FL_ANY, FL_NON_NEGATIVE, FL_VARIANCE, FL_UNIT, FL_SIGNS, FL_BINARY, FL_PROBABILITY, FL_LOG_PROBABILITY
         FL_NO_MARGIN, FL_ADDITIVE, FL_ARC, FL_LARGE
         FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_EXTRA, FL_LABEL, FL_GRAD, FL_SECOND, FL_HESS, FL_HVP, FL_VALUE
         FL_LOGSUMEXP, FL_ENTROPY, FL_CORRECT, FL_SOFTMAX, FL_LOG_SOFTMAX, FL_ROLES
@@ -65,11 +65,15 @@ cdef extern from "fastloss.h" nogil:
         fl_kernel *kernel
         int elementwise
         int *rule
+        int score_rule
+        int reads_all
+        double room
         int lanes_across
         int stream
         int valued
         int raw_values
         int looks
+        int looks_at_scores
         ptrdiff_t rows
         ptrdiff_t classes
         ptrdiff_t per_block
@@ -91,6 +95,7 @@ cdef extern from "fastloss.h" nogil:
         ptrdiff_t bad_weight
         ptrdiff_t bad_target
         ptrdiff_t bad_extra
+        ptrdiff_t bad_score
         double weight
         ptrdiff_t counted
     const char **fl_isa_names
@@ -308,6 +313,7 @@ def is_supported(dtype):
 
 
 ANY, NON_NEGATIVE, VARIANCE, UNIT, SIGNS, BITS = FL_ANY, FL_NON_NEGATIVE, FL_VARIANCE, FL_UNIT, FL_SIGNS, FL_BINARY
+PROBABILITY, LOG_PROBABILITY = FL_PROBABILITY, FL_LOG_PROBABILITY
 _MARGINS = {"additive": FL_ADDITIVE, "arc": FL_ARC, "large": FL_LARGE}
 cdef enum:
     _OWN_KERNEL = 1 << 20
@@ -319,6 +325,9 @@ cdef class Parameters:
     cdef double parameter[4]
     cdef int kernel                     # one other than the loss's own, or _OWN_KERNEL
     cdef int rule, array_rule           # of the target, and of `array`
+    cdef readonly int score_rule        # of the scores that the loss reads: all, or those with a target
+    cdef readonly int reads_all
+    cdef readonly str of_logits         # the loss of raw scores, if this one is of probabilities or their logarithms
     cdef int clips, clip_by_dtype, by_rows
     cdef readonly object class_weight   # float64 array or None
     cdef readonly object array          # replaces the first of `values`, one an element or one a last-axis entry
@@ -329,7 +338,7 @@ cdef class Parameters:
     def __init__(self, *, class_weight=None, double label_smoothing=0, ignore_index=None, double z_loss=0,
                  double softcap=0, double logit_scale=1, values=(), kernel=None, int rule=FL_ANY, clip=None,
                  array=None, array_name=None, int array_rule=FL_ANY, margin=None, double factor=1, divergence=False,
-                 log_target=False, by_rows=False):
+                 log_target=False, by_rows=False, int scores=FL_ANY, bint reads_all=False, of_logits=None):
         cdef int i = 0
         self.class_weight, self.label_smoothing = class_weight, label_smoothing
         self.softmax.z_loss, self.softmax.softcap, self.softmax.logit_scale = z_loss, softcap, logit_scale
@@ -352,6 +361,7 @@ cdef class Parameters:
         self.kernel = _OWN_KERNEL if kernel is None else kernels()[kernel]
         self.rule, self.array_rule, self.by_rows = rule, array_rule, by_rows
         self.array, self.array_name = array, array_name
+        self.score_rule, self.reads_all, self.of_logits = scores, reads_all, of_logits
 
         factors = [1.0, logit_scale, softcap or 1.0, factor, abs(self.parameter[0]) or 1.0, *(abs(v) for v in values if v)]
         if class_weight is not None:
@@ -546,6 +556,7 @@ cdef class Call:
             self.c.parameter[1], self.c.parameter[2] = log(self.c.parameter[0]), log1p(-self.c.parameter[0])
         if self.c.table is table32 and not p.fits_float32():
             return 0
+        self.c.score_rule, self.c.reads_all, self.c.room = p.score_rule, p.reads_all, 8 * EPSILON[type]
         if self.c.op[FL_TARGET].data != NULL:
             self.target_rule(p)
         if p.array is not None:
@@ -632,7 +643,7 @@ cdef class Call:
             class_weight = <const double *>address
         in_flight = fl_process_enter()
         memset(all, 0, sizeof(fl_scan))
-        all.bad_label = all.bad_weight = all.bad_target = all.bad_extra = -1
+        all.bad_label = all.bad_weight = all.bad_target = all.bad_extra = all.bad_score = -1
         try:
             threads = _threads(tasks, n_threads, in_flight)
             if tasks > 64:
@@ -653,6 +664,8 @@ cdef class Call:
                     all.bad_target = found[t].bad_target
                 if all.bad_extra < 0:
                     all.bad_extra = found[t].bad_extra
+                if all.bad_score < 0:
+                    all.bad_score = found[t].bad_score
         finally:
             fl_process_leave()
             if found != few:
@@ -783,10 +796,12 @@ cdef int _examine(Call call, Parameters p, n_threads, fl_scan *found, pred, name
     call.scan(p, n_threads, found)
     if weight is None:
         found.bad_weight = -1
-    if found.bad_label >= 0 or found.bad_weight >= 0 or found.bad_target >= 0 or found.bad_extra >= 0:
+    if found.bad_label >= 0 or found.bad_weight >= 0 or found.bad_target >= 0 or found.bad_extra >= 0 \
+            or found.bad_score >= 0:
         from fastloss import _check
-        _check.bad_data(pred, target, weight, p.array, call.row_axis, found.bad_label, found.bad_weight,
-                        found.bad_target, found.bad_extra, call.c.rule[0], call.c.rule[1], names)
+        _check.bad_data(pred, target, weight, p, call.row_axis, found.bad_label, found.bad_weight,
+                        found.bad_target, found.bad_extra, found.bad_score, call.c.rule[0], call.c.rule[1],
+                        call.c.room, call.c.softmax.log_target, names)
     return 0
 
 
@@ -841,10 +856,14 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     cdef ptrdiff_t counted = c.rows
     c.valued = want & _VALUE != 0
     cdef int breach = 0, ruled = c.rule[0] != FL_ANY or c.rule[1] != FL_ANY
-    # Where nothing of the caller's is written, elements are looked at on the way: a pass less over memory.
+    # Where nothing of the caller's is written, elements and scores are looked at on the way: a pass less over memory.
     c.looks = ruled and c.elementwise and fresh and weight is None
-    if c.op[FL_LABEL].data != NULL or (ruled and not c.looks) or weight is not None:
+    c.looks_at_scores = fresh and c.score_rule != FL_ANY
+    if c.op[FL_LABEL].data != NULL or (ruled and not c.looks) or weight is not None or (c.score_rule != FL_ANY and not fresh):
+        if fresh:
+            c.score_rule = FL_ANY
         _examine(call, p, n_threads, &found, pred, names, (target, third), weight)
+        c.score_rule = p.score_rule
         if weight is not None or (p.class_weight is not None and c.op[FL_LABEL].data != NULL and not p.by_rows):
             norm = found.weight
         else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastloss import _check
+from fastloss import _check, _core
 from fastloss._core import Parameters
 from fastloss._intercept import class_mass, exponential, log_priors, log_share, probabilities, softmax_of
 from fastloss._loss import SoftmaxLoss, rowwise
@@ -76,7 +76,8 @@ def kl_div(log_probs: Any, target: Any, *, log_target: bool = False) -> Paramete
     array([[-0.25, -0.25,  0.  ],
            [ 0.  , -0.5 ,  0.  ]])
     """
-    return Parameters(log_target=_check.flag("log_target", log_target))
+    return Parameters(log_target=_check.flag("log_target", log_target), scores=_core.LOG_PROBABILITY,
+                      of_logits="kl_div_with_logits")
 
 
 @rowwise(targets="soft", hessian=True, kernel="cross_entropy", kind=SoftmaxLoss, intercept=_log_mean_target,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ _OWN: dict[str, Any] = {"loss": None, "loss_params": None, "hessian": None,
 _OF_OBJECTIVES = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
 # Metrics that read only the order of the scores of two classes.
 _OF_ORDER = frozenset({"auc", "aucpr", "average_precision"})
+_NO_METRIC = frozenset({"", "none", "na", "null", "custom"})  # LightGBM's words for it
 
 _DOC = """{base} with a loss of fastloss, from where it should start to the scale of the target.
 
@@ -69,7 +71,7 @@ _PREDICT = {
     False: "`predict` gives `inverse_link` of the scores: rates for poisson, gamma and tweedie.",
     True: """`predict` gives labels as they were in `y`, which may be any; `predict_proba` probabilities,
     where the loss has them (hinge, squared_hinge, perceptron and the hinges of several classes have not);
-    `decision_function` raw scores. A loss of class scores has a column for each class, of two as well; a
+    `decision_function` raw scores. A loss of class scores has a column for each class, for two as well; a
     loss of one score is for two classes.""",
 }
 _LOSSES = {False: '"half_squared" if nothing is said',
@@ -109,6 +111,8 @@ class _Task(NamedTuple):
     loss: Loss
     parameters: dict[str, Any]
     columns: int
+    n_classes: int | None  # None of a regressor
+    n_threads: int | None
 
     def inverse_link(self, raw: np.ndarray) -> np.ndarray:
         return self.loss.inverse_link(raw, **_accepted(self.loss._inverse_link, self.parameters))
@@ -119,23 +123,20 @@ class _Task(NamedTuple):
 
     def start(self, y: np.ndarray, weight: np.ndarray | None) -> Any:
         """The best constant, or one for each column of scores."""
-        if self.loss._rowwise:
-            if self.loss._intercept is None:
-                return np.zeros(self.columns)
-            own = _accepted(self.loss._intercept, self.parameters)
-            best = self.loss.intercept(y, weight, n_classes=self.columns, **own)
-        elif np.ndim(self.parameters.get("q", 0)):
-            best = np.array([self.loss.intercept(y, weight, q=q) for q in self.parameters["q"]])
-        elif y.ndim == 2 and y.shape[1] > 1:
-            best = np.array([self.loss.intercept(column, weight, **self.parameters) for column in y.T])
-        else:
-            best = self.loss.intercept(y.reshape(-1), weight, **self.parameters)
-        if not np.isfinite(best).all():
-            for at in np.argwhere(~np.isfinite(y))[:1]:
-                where = ", ".join(map(str, at))
-                raise ValueError(f"y[{where}] = {y[tuple(at)]} must be finite")
+        if weight is not None and not weight.any():
             raise ValueError("sample_weight is 0 for every row: there is nothing to learn")
-        return best
+        for at in np.argwhere(~np.isfinite(y))[:1]:
+            raise ValueError(f"y[{', '.join(map(str, at))}] = {y[tuple(at)]} must be finite")
+        if self.loss._rowwise:
+            best = self.loss._start or self.loss._intercept
+            if best is None:
+                return np.zeros(self.columns)
+            return best(y, weight, n_classes=self.columns, **_accepted(best, self.parameters))
+        if self.columns > 1 and "q" in self.parameters:
+            return np.array([self.loss.intercept(y, weight, q=q) for q in self.parameters["q"]])
+        if y.ndim == 2 and y.shape[1] > 1:
+            return np.array([self.loss.intercept(column, weight, **self.parameters) for column in y.T])
+        return self.loss.intercept(y.reshape(-1), weight, **self.parameters)
 
 
 def _task(model: Any, n_classes: int | None) -> _Task:
@@ -149,24 +150,42 @@ def _task(model: Any, n_classes: int | None) -> _Task:
     if not isinstance(model.loss_params, Mapping | None):
         raise TypeError(f"loss_params = {model.loss_params!r} must be a dict of the loss's parameters")
     parameters = dict(model.loss_params or {})
+    n_threads = parameters.pop("n_threads", _threads(model))
+    columns = 1
     if n_classes is None:
         if loss._rowwise:
             raise ValueError(f"loss = {loss.__name__!r} is of class scores: it is for the classifier")
-        q = parameters.get("q", 0)
-        return _Task(loss, parameters, np.size(q) if np.ndim(q) else 1)
-    if loss._rowwise:
+        if np.ndim(parameters.get("q", 0)):
+            columns = len(parameters["q"])
+            if columns == 0:
+                raise ValueError("q is empty: it must be a number in (0, 1) or several of them")
+            if columns == 1:
+                [parameters["q"]] = parameters["q"]
+    elif loss._rowwise:
         if not loss._targets & _core.LABELS:
             raise ValueError(f"loss = {loss.__name__!r} compares distributions: a classifier needs a loss of "
                              "labels")
-        return _Task(loss, parameters, max(n_classes, 2))
-    if not loss._binary:
-        raise ValueError(f"loss = {loss.__name__!r} is of numbers, not of classes: it is for the regressor")
-    if n_classes > 2:
-        raise ValueError(f"loss = {loss.__name__!r} is of two classes, and y has {n_classes}: take a loss of "
-                         "class scores, as cross_entropy or focal")
-    if "labels" in inspect.signature(loss).parameters:
-        parameters.setdefault("labels", "01")
-    return _Task(loss, parameters, 1)
+        columns = max(n_classes, 2)
+    else:
+        if not loss._binary:
+            raise ValueError(f"loss = {loss.__name__!r} is of numbers, not of classes: it is for the "
+                             "regressor")
+        if n_classes > 2:
+            raise ValueError(f"loss = {loss.__name__!r} is of two classes, and y has {n_classes}: take a "
+                             "loss of class scores, as cross_entropy or focal")
+        if "labels" in inspect.signature(loss).parameters:
+            parameters.setdefault("labels", "01")
+    return _Task(loss, parameters, columns, n_classes, n_threads)
+
+
+def _threads(model: Any) -> int | None:
+    """Those of the objective: with XGBoost one below four million scores, if nothing is said."""
+    if not hasattr(model, "_other_params"):
+        return 1 if model.n_jobs == 1 else None
+    given = {"n_jobs": model.n_jobs} | model._other_params
+    names = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
+    n = next(given[name] for name in names if name in given)
+    return int(n) if n is not None and n > 0 else None
 
 
 def _accepted(function: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,29 +195,28 @@ def _accepted(function: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _objective(library: str, model: Any, task: _Task) -> boosting.Objective:
     make = getattr(boosting, f"{library}_objective")
-    return make(task.loss, hessian=model.hessian, min_hessian=model.min_hessian,
-                **{"n_threads": _threads(model), **task.parameters})
+    return make(task.loss, hessian=model.hessian, min_hessian=model.min_hessian, n_threads=task.n_threads,
+                **task.parameters)
 
 
-def _threads(model: Any) -> int | None:
-    return 1 if model.n_jobs == 1 else None
-
-
-def _metrics(library: str, given: Any, model: Any, task: _Task) -> list[Any]:
+def _metrics(library: str, given: Any, task: _Task) -> list[Any]:
     """What `eval_metric` stands for: what it says, where the library would measure that on its own scale."""
-    if given is None or given == []:
+    metrics = list(given) if isinstance(given, list | tuple) else [] if given is None else [given]
+    if not metrics:
         make = getattr(boosting, f"{library}_metric")
-        return [make(task.loss, **{"n_threads": _threads(model), **task.parameters})]
-    metrics = list(given) if isinstance(given, list | tuple) else [given]
+        return [make(task.loss, n_threads=task.n_threads, **task.parameters)]
     for metric in metrics:
         if not isinstance(metric, str):
+            if not callable(metric):
+                raise TypeError(f"eval_metric = {metric!r} must be a function, a name, or a list of them")
             continue
-        of_order = task.loss._binary and metric.partition("@")[0] in _OF_ORDER
-        of_raw = task.predicts_raw and not (task.loss._binary or task.loss._rowwise)
-        if not (of_order or of_raw):
-            raise ValueError(f"eval_metric = {metric!r} would be computed from raw scores, which are not the "
-                             f"predictions of {task.loss.__name__}: take {library}_metric(...), as of "
-                             "cross_entropy or zero_one, or a function of your own")
+        for name in metric.lower().split(","):
+            of_order = task.loss._binary and name.partition("@")[0].strip() in _OF_ORDER
+            of_raw = task.predicts_raw and task.n_classes is None and task.columns == 1
+            if not (of_order or of_raw or name.strip() in _NO_METRIC):
+                raise ValueError(f"eval_metric = {metric!r} would be computed from raw scores, not from the "
+                                 f"predictions of {task.loss.__name__}: take {library}_metric(...), as of "
+                                 "cross_entropy or zero_one, or a function of your own")
     return metrics
 
 
@@ -208,8 +226,7 @@ def _refuse(parameters: Mapping[str, Any], objectives: Any) -> None:
             raise TypeError(f"{name} = {parameters[name]!r}: `loss` takes the place of an objective here")
 
 
-def _refuse_weights_of_classes(model: Any) -> None:
-    parameters = model.get_params()
+def _refuse_weights_of_classes(parameters: Mapping[str, Any]) -> None:
     for name in _OF_OBJECTIVES:
         if parameters.get(name) not in (None, False) and (name, parameters[name]) != ("scale_pos_weight", 1):
             raise ValueError(f"{name} = {parameters[name]!r} is for the library's own objectives alone: "
@@ -222,31 +239,35 @@ def _given(y: Any) -> Any:
     return y
 
 
-def _encoded(y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The classes of y, and the place of each label among them."""
+def _labels(y: Any, which: str) -> np.ndarray:
+    """One label a row, none of them missing."""
     labels = np.asarray(_given(y))
     if labels.ndim != 1 and labels.shape[1:] != (1,):
-        raise ValueError(f"y has shape {labels.shape}: a classifier takes one label a row")
+        raise ValueError(f"{which} has shape {labels.shape}: a classifier takes one label a row")
     labels = require("sklearn.utils.validation", "sklearn").column_or_1d(labels, warn=True)
-    if labels.dtype.kind in "fcO":
-        for at, label in enumerate(labels.tolist()):
-            if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:
-                raise ValueError(f"y[{at}] is missing: every row needs a label")
-            if label in (np.inf, -np.inf):
-                raise ValueError(f"y[{at}] = {label} must be finite")
-    require("sklearn.utils.multiclass", "sklearn").check_classification_targets(labels)
-    return np.unique(labels, return_inverse=True)
+    if labels.dtype.kind not in "fcO":
+        return labels
+    for at, label in enumerate(labels.tolist()):
+        if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:
+            raise ValueError(f"{which}[{at}] is missing: every row needs a label")
+        if label in (np.inf, -np.inf):
+            raise ValueError(f"{which}[{at}] = {label} must be finite")
+    if labels.dtype.kind == "O" and np.asarray(labels.tolist()).dtype.kind in "biuf":
+        return np.asarray(labels.tolist())  # objects that are all numbers
+    return labels
 
 
 def _coded(model: Any, y: Any, sets: list[tuple[Any, Any]]) -> tuple[np.ndarray, list[tuple[Any, Any]]]:
     """The model's classes are those of y: the places among them of its labels and of the sets' targets."""
-    model._classes, coded = _encoded(y)
-    return coded, [(X, coded if labels is y else _places(model._classes, labels, f"eval_set[{i}]"))
-                   for i, (X, labels) in enumerate(sets)]
+    labels = _labels(y, "y")
+    require("sklearn.utils.multiclass", "sklearn").check_classification_targets(labels)
+    model._classes, coded = np.unique(labels, return_inverse=True)
+    return coded, [(X, coded if its is y else _places(model._classes, its, f"eval_set[{i}]"))
+                   for i, (X, its) in enumerate(sets)]
 
 
 def _places(classes: np.ndarray, y: Any, which: str) -> np.ndarray:
-    labels = np.asarray(y).reshape(-1)
+    labels = _labels(y, f"{which}: y")
     places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
     unknown = classes[places] != labels
     if unknown.any():
@@ -263,8 +284,15 @@ def _weights(sample_weight: Any) -> np.ndarray | None:
     return None if sample_weight is None else np.asarray(sample_weight, np.float64).reshape(-1)
 
 
+def _arguments(method: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """By name, as a method of the library takes them; without the estimator and the rows."""
+    bound = inspect.signature(method).bind(*args, **kwargs).arguments
+    more = bound.pop("kwargs", {})
+    return {name: value for name, value in bound.items() if name not in ("self", "X")} | more
+
+
 @contextmanager
-def _set(model: Any, **attributes: Any) -> Iterator[None]:
+def _training(model: Any, **attributes: Any) -> Iterator[None]:
     """The attributes while it trains: a parameter of an estimator stays what it was given as."""
     before = {name: getattr(model, name) for name in attributes}
     try:
@@ -276,6 +304,18 @@ def _set(model: Any, **attributes: Any) -> Iterator[None]:
             setattr(model, name, value)
 
 
+@contextmanager
+def _whole(model: Any) -> Iterator[None]:
+    """A fit that fails leaves the model that was there."""
+    before = dict(model.__dict__)
+    try:
+        yield
+    except BaseException:
+        model.__dict__.clear()
+        model.__dict__.update(before)
+        raise
+
+
 def _signature(base: type) -> inspect.Signature:
     """Our parameters, and those of all the library's classes beneath: clone and repr read them here."""
     found = {"self": inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)}
@@ -284,8 +324,8 @@ def _signature(base: type) -> inspect.Signature:
     for beneath in base.__mro__:
         if beneath.__module__.startswith(("xgboost", "lightgbm")):
             for name, parameter in inspect.signature(beneath.__init__).parameters.items():  # type: ignore[misc]
-                if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name != "objective":
-                    found.setdefault(name, parameter)
+                if parameter.default is not parameter.empty and name != "objective":
+                    found.setdefault(name, parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
     found["kwargs"] = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
     return inspect.Signature(list(found.values()))
 
@@ -300,14 +340,6 @@ def _plain(model: Any, base: type) -> Any:
 def _common(base: Any, classifier: bool, objectives: Any) -> Any:
     """A class between the library's and ours: what the estimators of both libraries have."""
     require("sklearn", "sklearn")
-    available_if = require("sklearn.utils.metaestimators", "sklearn").available_if
-
-    def has_probabilities(model: Any) -> bool:
-        try:
-            return model._task().loss._inverse_link is not identity
-        except AttributeError:  # not fitted: the number of classes may choose the loss
-            return True
-
     class Learner(base):  # type: ignore[misc]
         def __init__(self, *, loss: Loss | str | None = None, loss_params: Mapping[str, Any] | None = None,
                      hessian: str | float | None = None, min_hessian: float = boosting.MIN_HESSIAN,
@@ -326,10 +358,28 @@ def _common(base: Any, classifier: bool, objectives: Any) -> Any:
             _refuse(params, objectives)
             return super().set_params(**params)
 
+        @property
         def _task(self) -> _Task:
-            return _task(self, self.n_classes_ if classifier else None)
+            """What it was fitted by, whatever has been set since."""
+            return self.__dict__.get("_fitted") or _task(self, self.n_classes_ if classifier else None)
 
-    class Classifier(Learner):
+        def _predicted(self, raw: np.ndarray) -> np.ndarray:
+            return self._task.inverse_link(raw)
+
+    return _deciding(Learner, base) if classifier else Learner
+
+
+def _deciding(learner: Any, base: Any) -> Any:
+    """What classifiers of both libraries have: labels, probabilities and raw scores of a row."""
+    available_if = require("sklearn.utils.metaestimators", "sklearn").available_if
+
+    def has_probabilities(model: Any) -> bool:
+        """Without a loss by name the number of classes chooses among those that have them."""
+        fitted = getattr(model, "_fitted", None)
+        loss = model.loss if fitted is None else fitted.loss
+        return loss is None or boosting.of_raw_scores(loss)._inverse_link is not identity
+
+    class Classifier(learner):  # type: ignore[misc]
         def __sklearn_tags__(self) -> Any:
             tags = super().__sklearn_tags__()
             tags.classifier_tags.multi_label = False
@@ -339,21 +389,22 @@ def _common(base: Any, classifier: bool, objectives: Any) -> Any:
             return self.classes_[raw.argmax(1) if raw.ndim == 2 else (raw > 0).astype(np.intp)]
 
         @available_if(has_probabilities)  # type: ignore[untyped-decorator]
-        def predict_proba(self, X: Any, **given: Any) -> np.ndarray:
+        def predict_proba(self, *args: Any, **kwargs: Any) -> np.ndarray:
             """The probability of each class, (n, n_classes), in the order of `classes_`."""
-            raw = self._raw(X, **given)
-            p = self._task().inverse_link(raw)
-            return p if p.ndim == 2 else np.stack([1 - p, p], 1)
+            return self._read(base.predict_proba, self._probabilities, *args, **kwargs)
+
+        predict_proba.fn.__signature__ = inspect.signature(base.predict_proba)
+
+        def _probabilities(self, raw: np.ndarray) -> np.ndarray:
+            p = self._task.inverse_link(raw)
+            return (p if p.ndim == 2 else np.stack([1 - p, p], 1))[:, : len(self.classes_)]
 
         def decision_function(self, X: Any, **given: Any) -> np.ndarray:
-            """Raw scores: (n,) of two classes, (n, n_classes) where each class has a score."""
-            return self._raw(X, **given)
+            """Raw scores, (n, n_classes); of two classes (n,), how far the second lies above the first."""
+            raw = self._raw(X, **given)
+            return raw[:, 1] - raw[:, 0] if raw.ndim == 2 and raw.shape[1] == 2 else raw
 
-    class Regressor(Learner):
-        def _predicted(self, raw: np.ndarray) -> np.ndarray:
-            return self._task().inverse_link(raw)
-
-    return Classifier if classifier else Regressor
+    return Classifier
 
 
 def _of_xgboost(base: Any, classifier: bool) -> type:
@@ -371,31 +422,58 @@ def _of_xgboost(base: Any, classifier: bool) -> type:
                 params["base_score"] = np.asarray(start).tolist()
             return params
 
-        def fit(self, X: Any, y: Any, *, sample_weight: Any = None, base_margin: Any = None,
-                eval_set: Any = None, xgb_model: Any = None, base_margin_eval_set: Any = None,
-                **given: Any) -> Any:
+        def fit(self, *args: Any, **kwargs: Any) -> Any:
             """XGBoost's `fit`, from the intercept of the loss."""
-            _refuse_weights_of_classes(self)
+            given = _arguments(base.fit, self, *args, **kwargs)
+            with _whole(self):
+                _refuse_weights_of_classes(self.get_params())
+                return self._fit(args[0] if args else kwargs["X"], given.pop("y"), **given)
+
+        fit.__signature__ = inspect.signature(base.fit)  # type: ignore[attr-defined]
+
+        def _fit(self, X: Any, y: Any, sample_weight: Any = None, base_margin: Any = None,
+                 base_margin_eval_set: Any = None, xgb_model: Any = None, **given: Any) -> Any:
             if classifier:
-                y, sets = _coded(self, y, list(eval_set or ()))
-                self.n_classes_, eval_set = len(self._classes), sets or None
-            task = self._task()
+                y, sets = _coded(self, y, list(given.get("eval_set") or ()))
+                self.n_classes_, given["eval_set"] = len(self._classes), sets or None
+            self._fitted = task = _task(self, self.n_classes_ if classifier else None)
             self._columns, self.start_ = task.columns, None
             objective = _objective("xgboost", self, task)
-            metrics = _metrics("xgboost", self.eval_metric, self, task)
-            if base_margin is not None or base_margin_eval_set is not None:
-                self.start_ = np.zeros(task.columns) if task.columns > 1 else 0.0  # the margin is the start
-            elif xgb_model is None and self.base_score is None:
-                self.start_ = task.start(y if classifier else _numbers(y), _weights(sample_weight))
-            with _set(self, objective=objective, eval_metric=metrics if len(metrics) > 1 else metrics[0]):
-                return general.fit(self, X, y, sample_weight=sample_weight, base_margin=base_margin,
-                                   eval_set=eval_set, xgb_model=xgb_model,
-                                   base_margin_eval_set=base_margin_eval_set, **given)
+            metrics: Any = _metrics("xgboost", self.eval_metric, task)
+            metrics = metrics[0] if len(metrics) == 1 else metrics
+            if self.base_score is None and xgb_model is None:
+                if base_margin is None and base_margin_eval_set is None:
+                    self.start_ = task.start(y if classifier else _numbers(y), _weights(sample_weight))
+                else:  # the margin is the start
+                    self.start_ = np.zeros(task.columns) if task.columns > 1 else 0.0
+            with _training(self, objective=objective, eval_metric=metrics):
+                general.fit(self, X, y, sample_weight=sample_weight, base_margin=base_margin,
+                            base_margin_eval_set=base_margin_eval_set, xgb_model=xgb_model, **given)
+            if classifier:
+                self._Booster.set_attr(fastloss_classes=_as_json(self._classes))
+            return self
 
-        def predict(self, X: Any, *, output_margin: bool = False, **given: Any) -> Any:
+        def load_model(self, fname: Any) -> None:
+            """XGBoost's `load_model`; the loss is that of the estimator, the labels come with the model."""
+            for name in ("_fitted", "_classes", "_columns", "start_"):
+                self.__dict__.pop(name, None)
+            super().load_model(fname)
+            known = self._Booster.attr("fastloss_classes")
+            if classifier and known is not None:
+                self._classes = np.array(json.loads(known))
+            self._columns = self._task.columns
+
+        def predict(self, *args: Any, **kwargs: Any) -> Any:
             """Predictions on the scale of the target; raw scores with `output_margin`."""
-            raw = self._raw(X, **given)
-            return raw if output_margin else self._predicted(raw)
+            return self._read(base.predict, self._predicted, *args, **kwargs)
+
+        predict.__signature__ = inspect.signature(base.predict)  # type: ignore[attr-defined]
+
+        def _read(self, method: Any, meant: Any, *args: Any, **kwargs: Any) -> Any:
+            given = _arguments(method, self, *args, **kwargs)
+            margin = given.pop("output_margin", False)
+            raw = self._raw(args[0] if args else kwargs["X"], **given)
+            return raw if margin else meant(raw)
 
         def _raw(self, X: Any, **given: Any) -> np.ndarray:
             return general.predict(self, X, output_margin=True, **given)
@@ -407,6 +485,13 @@ def _of_xgboost(base: Any, classifier: bool) -> type:
                 return super().classes_ if known is None else known
 
     return Estimator
+
+
+def _as_json(classes: np.ndarray) -> str | None:
+    try:
+        return json.dumps(classes.tolist())
+    except TypeError:  # dates, say
+        return None
 
 
 def _of_lightgbm(base: Any, classifier: bool) -> type:
@@ -423,19 +508,23 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
             plain._other_params = {name: value for name, value in self._other_params.items()
                                    if name not in _OWN}
             params = base._process_params(plain, stage)
-            if not aliases.get("metric") & set(self.get_params()):
+            if not aliases.get("metric") & set(self._other_params):
                 params["metric"] = None  # that of the library's own objective
             if self._columns > 1:
                 params["num_class"] = self._columns
             return params
 
-        def fit(self, X: Any, y: Any, sample_weight: Any = None, init_score: Any = None,
-                eval_metric: Any = None, callbacks: Any = None, **given: Any) -> Any:
+        def fit(self, *args: Any, **kwargs: Any) -> Any:
             """LightGBM's `fit`, from the intercept of the loss."""
-            _refuse_weights_of_classes(self)
-            if aliases.get("linear_tree") & {name for name, value in self.get_params().items() if value}:
-                raise ValueError("linear_tree = True keeps no start in its leaves: give LightGBM's own "
-                                 "estimator lightgbm_objective(...) and init_score")
+            given = _arguments(base.fit, self, *args, **kwargs)
+            with _whole(self):
+                _refuse_weights_of_classes(self.get_params())
+                return self._fit(args[0] if args else kwargs["X"], given.pop("y"), **given)
+
+        fit.__signature__ = inspect.signature(base.fit)  # type: ignore[attr-defined]
+
+        def _fit(self, X: Any, y: Any, sample_weight: Any = None, init_score: Any = None,
+                 eval_metric: Any = None, callbacks: Any = None, **given: Any) -> Any:
             weight, sets = _weights(sample_weight), _evaluated(given)
             if classifier:
                 if self.class_weight is not None:
@@ -446,15 +535,16 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
                 self._n_classes = len(self._classes)
                 self._class_map = dict(zip(self._classes.tolist(), range(self._n_classes), strict=True))
             else:
-                y = _numbers(y)
-            task = _task(self, self._n_classes if classifier else None)
-            self._columns = task.columns
-            said = [self.get_params()[name] for name in aliases.get("metric") & set(self.get_params())]
+                numbers = _numbers(y)
+                y, sets = numbers, [(other, numbers if its is y else its) for other, its in sets]
+            self._fitted = task = _task(self, self._n_classes if classifier else None)
+            self._columns, self.start_ = task.columns, None
+            said = [self._other_params[name] for name in aliases.get("metric") & set(self._other_params)]
             for metric in said:
-                _metrics("lightgbm", metric, self, task)
-            metrics = None if said and eval_metric is None else _metrics("lightgbm", eval_metric, self, task)
-            self.start_ = None
-            if init_score is None and not {"eval_init_score", "init_model"} & _told(given):
+                _metrics("lightgbm", metric, task)
+            metrics = None if said and eval_metric is None else _metrics("lightgbm", eval_metric, task)
+            if init_score is given.get("eval_init_score") is given.get("init_model") is None:
+                self._keeps_a_start()
                 self.start_ = task.start(y, weight)
                 init_score = _repeated(self.start_, len(y))
                 if sets:
@@ -463,32 +553,41 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
                 given["eval_X"], given["eval_y"] = (tuple(each) for each in zip(*sets, strict=True))
             elif sets:  # before LightGBM 4.7
                 given["eval_set"] = sets
-            objective = _objective("lightgbm", self, task)
-            with _set(self, class_weight=None):  # it is in sample_weight
-                self._objective = objective
+            self._objective = _objective("lightgbm", self, task)  # LightGBM reads it there, and shows it
+            with _training(self, class_weight=None, _class_weight=None):  # they are in sample_weight
                 general.fit(self, X, y, sample_weight=sample_weight, init_score=init_score,
                             eval_metric=metrics, callbacks=[*(callbacks or ()), _without_objective], **given)
             if self.start_ is not None:
                 _keep(self._Booster, self.start_)
             return self
 
-        def predict(self, X: Any, raw_score: bool = False, start_iteration: int = 0,
-                    num_iteration: int | None = None, pred_leaf: bool = False, pred_contrib: bool = False,
-                    validate_features: bool = False, **kwargs: Any) -> Any:
+        def _keeps_a_start(self) -> None:
+            params = self.get_params()
+            for name in aliases.get("linear_tree") & set(params):
+                if params[name]:
+                    raise ValueError(f"{name} = {params[name]!r} keeps no start in its leaves: give "
+                                     "init_score, and add it to what is predicted")
+            for name in aliases.get("boosting") & set(params):
+                if params[name] in ("rf", "random_forest"):
+                    raise ValueError(f"{name} = {params[name]!r}: LightGBM grows forests by its own "
+                                     "objectives alone")
+
+        def predict(self, *args: Any, **kwargs: Any) -> Any:
             """Predictions on the scale of the target; raw scores with `raw_score`."""
-            got = self._raw(X, raw_score=raw_score, start_iteration=start_iteration,
-                            num_iteration=num_iteration, pred_leaf=pred_leaf, pred_contrib=pred_contrib,
-                            validate_features=validate_features, **kwargs)
-            return got if raw_score or pred_leaf or pred_contrib else self._predicted(got)
+            return self._read(base.predict, self._predicted, *args, **kwargs)
+
+        predict.__signature__ = inspect.signature(base.predict)  # type: ignore[attr-defined]
+
+        def _read(self, method: Any, meant: Any, *args: Any, **kwargs: Any) -> Any:
+            given = _arguments(method, self, *args, **kwargs)
+            got = self._raw(args[0] if args else kwargs["X"], **given)
+            raw = any(given.get(name) for name in ("raw_score", "pred_leaf", "pred_contrib"))
+            return got if raw else meant(got)
 
         def _raw(self, X: Any, **given: Any) -> Any:
             return general.predict(self, X, **given)
 
     return Estimator
-
-
-def _told(given: Mapping[str, Any]) -> set[str]:
-    return {name for name, value in given.items() if value is not None}
 
 
 def _evaluated(given: dict[str, Any]) -> list[tuple[Any, Any]]:
@@ -506,7 +605,8 @@ def _evaluated(given: dict[str, Any]) -> list[tuple[Any, Any]]:
 
 
 def _without_objective(env: Any) -> None:
-    """LightGBM 4 resets its objective to none, which it is, and fails where the rows are too few to split."""
+    """Before its first round LightGBM sets the objective to none, which it is already; where the rows are too
+    few for any feature to split, that is an error."""
     env.model._Booster__set_objective_to_none = True
 
 

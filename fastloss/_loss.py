@@ -50,7 +50,7 @@ class Loss:
     def __init__(self, declaration: Declaration, kernel: int, *, targets: int = 0,
                  intercept: Callable[..., Any] | None = None,
                  inverse_link: Callable[..., Any] | None = None, bound: str | None = None,
-                 binary: bool = False) -> None:
+                 binary: bool = False, start: Callable[..., Any] | None = None) -> None:
         self.__name__ = self.__qualname__ = declaration.__name__.removeprefix("_")
         self.__doc__ = inspect.getdoc(declaration)
         self.__module__ = "fastloss"
@@ -63,6 +63,7 @@ class Loss:
         self._inverse_link = inverse_link
         self._bound = bound
         self._binary = binary
+        self._start = start
         own = list(inspect.signature(declaration).parameters.values())
         self._names = tuple(p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD)
         required = any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in own)
@@ -307,18 +308,18 @@ def elementwise(*, hessian: bool, intercept: Callable[..., Any], inverse_link: C
 
 
 def rowwise(*, targets: str, hessian: bool, intercept: Callable[..., Any] | None,
-            inverse_link: Callable[..., Any], kernel: str | None = None,
-            kind: type[Loss] | None = None) -> Callable[[Declaration], Any]:
+            inverse_link: Callable[..., Any], kernel: str | None = None, kind: type[Loss] | None = None,
+            start: Callable[..., Any] | None = None) -> Callable[[Declaration], Any]:
     """Declares a loss of rows; its kernel is the core's of the same name, or of the name given.
 
-    `targets`: "labels", "soft" or "both".
+    `targets`: "labels", "soft" or "both". `start`: where boosting starts, if that is not the intercept.
     """
     chosen = kind or (LossWithHessian if hessian else Loss)
 
     def declare(declaration: Declaration) -> Loss:
         name = kernel or declaration.__name__
         return chosen(declaration, _KERNELS[name], targets=_TARGETS[targets], intercept=intercept,
-                      inverse_link=inverse_link)
+                      inverse_link=inverse_link, start=start)
 
     return declare
 

@@ -46,8 +46,6 @@ _spare = Spare(1 << 16, 1 << 26)
 _HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "top_k_accuracy"})
 _PIECEWISE_LINEAR = frozenset({"mae", "quantile", "epsilon_insensitive", "mape", "hinge", "perceptron",
                                "multiclass_hinge", "categorical_hinge"})
-_OF_LOGITS = {"binary_cross_entropy": "binary_cross_entropy_with_logits", "log_loss": "cross_entropy",
-              "nll": "cross_entropy", "brier_from_probabilities": "brier", "kl_div": "kl_div_with_logits"}
 _RESERVED = frozenset({"reduction", "sample_weight", "normalizer", "axis", "out", "hess_out"})
 
 
@@ -510,9 +508,10 @@ def of_raw_scores(given: Any) -> Loss:
     """The loss that is meant. Trees add up to any number: a loss of probabilities would clip most of them,
     without a gradient."""
     loss = _of_one_score(_look_up("loss", given, losses))
-    if loss.__name__ in _OF_LOGITS:
+    of_logits = None if loss._default is None else loss._default.of_logits
+    if of_logits is not None:
         raise ValueError(f"loss = {loss.__name__!r} is of probabilities or their logarithms, and trees give "
-                         f"raw scores: take {_OF_LOGITS[loss.__name__]!r}")
+                         f"raw scores: take {of_logits!r}")
     return loss
 
 

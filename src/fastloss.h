@@ -36,7 +36,9 @@ enum fl_rule {
     FL_VARIANCE,  /* finite and >= 0 */
     FL_UNIT,   /* in [0, 1] */
     FL_SIGNS,  /* -1 or 1 */
-    FL_BINARY  /* 0 or 1 */
+    FL_BINARY, /* 0 or 1 */
+    FL_PROBABILITY,     /* in [0, 1] but for rounding, or infinite */
+    FL_LOG_PROBABILITY  /* <= 0 but for rounding, or infinite */
 };
 
 enum fl_margin { FL_NO_MARGIN, FL_ADDITIVE, FL_ARC, FL_LARGE };
@@ -74,11 +76,15 @@ struct fl_call {
     fl_kernel *kernel;    /* of that table */
     int elementwise;      /* every element is a row: blocks go to the kernel whole, whatever their strides */
     int rule[2];          /* fl_rule: of FL_TARGET, and of FL_EXTRA */
+    int score_rule;       /* fl_rule of FL_PRED, where the loss reads it */
+    int reads_all;        /* it reads all scores of a row, else those whose target is not 0 */
+    double room;          /* for rounding in score_rule */
     int lanes_across;     /* row losses: lanes across rows (few classes, or class axis not last) */
     int stream;           /* large outputs bypass the cache */
     int valued;           /* the loss is asked for, not derivatives alone: its sum, or each value */
     int raw_values;       /* unreduced values without their weights */
     int looks;            /* elements are held against `rule` on the way: nothing of the caller's is written */
+    int looks_at_scores;  /* the same of `score_rule` */
     ptrdiff_t rows, classes, per_block, per_task;
     double scale;         /* 1 / normaliser: what every gradient is multiplied by, beside its row's weight */
     double hess_factor, hess_least;  /* hessian.h: the factor of the softmax family alone; 0: no least */
@@ -107,7 +113,7 @@ struct fl_table {
     fl_kernel *const *elementwise, *const *rowwise;
     double (*sum)(const void *value, const double *weight, ptrdiff_t n);
     void (*put_values)(const fl_call *, const fl_run *);
-    ptrdiff_t (*breach)(int rule, const char *from, int type, ptrdiff_t step, ptrdiff_t n);
+    ptrdiff_t (*breach)(int rule, double room, const char *from, int type, ptrdiff_t step, ptrdiff_t n);
     void (*math)(int function, const void *x, void *y, ptrdiff_t n);  /* for tests: FL_EXP ... FL_SINH */
 };
 
@@ -123,7 +129,7 @@ extern const char *const fl_elementwise_names[], *const fl_rowwise_names[];  /* 
 ptrdiff_t fl_tasks(const fl_call *);
 typedef struct {
     double total;  /* over the task's rows, of weight * loss */
-    int breach;    /* a call that `looks` found an element that breaks its rule */
+    int breach;    /* a call that looks on the way found an element that breaks its rule */
 } fl_sum;
 fl_sum fl_task(const fl_call *, ptrdiff_t task);
 
@@ -133,6 +139,7 @@ typedef struct {
     ptrdiff_t bad_weight;  /* first row whose weight is negative or not finite, or -1 */
     ptrdiff_t bad_target;  /* first row whose target breaks its rule, or -1 */
     ptrdiff_t bad_extra;   /* the same of FL_EXTRA */
+    ptrdiff_t bad_score;   /* first row that counts, of whose scores that are read one breaks its rule */
     double weight;         /* sum of sample_weight * class_weight[label] over the rows that count */
     ptrdiff_t counted;     /* how many those are, less those of weight 0 */
 } fl_scan;

@@ -59,7 +59,8 @@ static void put_values(const fl_call *call, const fl_run *run) {
     break
 
 /* Position of the first element that breaks the rule, or -1. */
-static ptrdiff_t breach(int rule, const char *from, int type, ptrdiff_t step, ptrdiff_t n) {
+static ptrdiff_t breach(int rule, double room, const char *from, int type, ptrdiff_t step, ptrdiff_t n) {
+    const T least = -(T)room, most = 1 + (T)room;
     T buffer[FL_BLOCK];
     for (ptrdiff_t i = 0; i < n; i += FL_BLOCK) {
         ptrdiff_t m = n - i < FL_BLOCK ? n - i : FL_BLOCK;
@@ -71,6 +72,8 @@ static ptrdiff_t breach(int rule, const char *from, int type, ptrdiff_t step, pt
         case FL_UNIT: FIRST((x[k] < 0) | (x[k] > 1));
         case FL_SIGNS: FIRST((x[k] != -1) & (x[k] != 1));
         case FL_BINARY: FIRST((x[k] != 0) & (x[k] != 1));
+        case FL_PROBABILITY: FIRST(((x[k] < least) & (x[k] > -T_INF)) | ((x[k] > most) & (x[k] < T_INF)));
+        case FL_LOG_PROBABILITY: FIRST((x[k] > -least) & (x[k] < T_INF));
         default: break;
         }
     }

@@ -39,21 +39,6 @@ static fl_run next_run(const fl_call *call, const fl_run *run, ptrdiff_t row, pt
     return next;
 }
 
-/* The losses of a block of rows, run by run. */
-static void block_of_rows(const fl_call *call, fl_run *run, ptrdiff_t row, ptrdiff_t n, double *values, double *weights) {
-    size_t size = (size_t)call->table->bits / 8;
-    for (ptrdiff_t done = 0; done < n; done += run->n) {
-        *run = next_run(call, run, row + done, n - done);
-        run->value = (char *)values + (size_t)done * size;
-        if (weights) {
-            convert(weights + done, run->data[FL_WEIGHT], call->op[FL_WEIGHT].type, run->step[FL_WEIGHT], run->n);
-            run->weight = weights + done;
-        }
-        call->kernel(call, run);
-        if (call->op[FL_VALUE].data) call->table->put_values(call, run);
-    }
-}
-
 /* Sums are made in variables of its own: in memory each would wait for the one before. */
 static void scan_labels(const fl_call *call, const fl_run *run, const double *class_weight, fl_scan *found) {
     const double *weight = run->weight;
@@ -89,7 +74,7 @@ static void add_weights(const double *weight, ptrdiff_t n, fl_scan *found) {
 static ptrdiff_t breach(const fl_call *call, int rule, const char *from, int type, ptrdiff_t step, ptrdiff_t n,
                         const double *weight) {
     for (ptrdiff_t i = 0; i < n; i++) {
-        ptrdiff_t at = call->table->breach(rule, from + i * step, type, step, n - i);
+        ptrdiff_t at = call->table->breach(rule, call->room, from + i * step, type, step, n - i);
         if (at < 0) return -1;
         i += at;
         if (!(weight && weight[i] == 0)) return i;
@@ -119,8 +104,51 @@ static void scan_rows(const fl_call *call, const fl_run *run, int role, int rule
     }
     for (ptrdiff_t i = 0; op->along && i < run->n && *found < 0; i++) {
         const char *row = run->data[role] + i * run->step[role];
-        if (call->table->breach(rule, row, op->type, op->along, call->classes) >= 0 && !(run->weight && run->weight[i] == 0))
+        if (breach(call, rule, row, op->type, op->along, call->classes, NULL) >= 0 && !(run->weight && run->weight[i] == 0))
             *found = run->row + i;
+    }
+}
+
+/* Do all scores of a run keep their rule? Along the axis that lies closest. */
+static int scores_pass(const fl_call *call, const fl_run *run) {
+    const fl_operand *op = &call->op[FL_PRED];
+    const char *data = run->data[FL_PRED];
+    ptrdiff_t step = run->step[FL_PRED], n = run->n, c = call->classes;
+    if (step == op->along * c) return breach(call, call->score_rule, data, op->type, op->along, n * c, NULL) < 0;
+    int across = n > 1 && (step < 0 ? -step : step) < (op->along < 0 ? -op->along : op->along);
+    ptrdiff_t lines = across ? c : n, apart = across ? op->along : step, along = across ? step : op->along;
+    for (ptrdiff_t i = 0; i < lines; i++)
+        if (breach(call, call->score_rule, data + i * apart, op->type, along, across ? n : c, NULL) >= 0) return 0;
+    return 1;
+}
+
+/* Does one row break it with a score that the loss reads? `label` is -1 of a soft target. */
+static int row_breaks(const fl_call *call, const fl_run *run, ptrdiff_t i, int64_t label) {
+    const fl_operand *op = &call->op[FL_PRED], *target = &call->op[FL_TARGET];
+    const char *scores = run->data[FL_PRED] + i * run->step[FL_PRED], *q = run->data[FL_TARGET];
+    if (call->reads_all) return breach(call, call->score_rule, scores, op->type, op->along, call->classes, NULL) >= 0;
+    if (label >= 0) return breach(call, call->score_rule, scores + label * op->along, op->type, 0, 1, NULL) >= 0;
+    for (ptrdiff_t c = 0; c < call->classes; c++) {
+        double mass = 0;
+        convert(&mass, q + i * run->step[FL_TARGET] + c * target->along, target->type, 0, 1);
+        int read = call->softmax.log_target ? mass != -T_INF : mass != 0;
+        if (read && breach(call, call->score_rule, scores + c * op->along, op->type, 0, 1, NULL) >= 0) return 1;
+    }
+    return 0;
+}
+
+/* The scores of a run of rows, of those that count and whose labels are no other error. */
+static void scan_scores(const fl_call *call, const fl_run *run, ptrdiff_t *found) {
+    int64_t label[LABELS];
+    int labels = call->op[FL_LABEL].data != NULL;
+    if (call->score_rule == FL_ANY || *found >= 0) return;
+    if ((call->reads_all || !labels) && scores_pass(call, run)) return;
+    if (labels) load_labels(label, run->data[FL_LABEL], call->op[FL_LABEL].type, run->step[FL_LABEL], run->n);
+    for (ptrdiff_t i = 0; i < run->n && *found < 0; i++) {
+        if (run->weight && run->weight[i] == 0) continue;
+        if (labels && call->softmax.has_ignore && label[i] == call->softmax.ignore_index) continue;
+        if (labels && (uint64_t)label[i] >= (uint64_t)call->classes) continue;
+        if (row_breaks(call, run, i, labels ? label[i] : -1)) *found = run->row + i;
     }
 }
 
@@ -132,6 +160,7 @@ static void scan_block_of_elements(const fl_call *call, ptrdiff_t row, ptrdiff_t
     if (weight) scan_weights(weight, row, n, found);
     scan_elements(call, FL_TARGET, call->rule[0], row, n, weight, &found->bad_target);
     scan_elements(call, FL_EXTRA, call->rule[1], row, n, weight, &found->bad_extra);
+    scan_elements(call, FL_PRED, call->score_rule, row, n, weight, &found->bad_score);
 }
 
 static void scan_run_of_rows(const fl_call *call, fl_run *run, const double *class_weight, fl_scan *found) {
@@ -147,13 +176,14 @@ static void scan_run_of_rows(const fl_call *call, fl_run *run, const double *cla
     else found->counted += run->n;
     scan_rows(call, run, FL_TARGET, call->rule[0], &found->bad_target);
     scan_rows(call, run, FL_EXTRA, call->rule[1], &found->bad_extra);
+    scan_scores(call, run, &found->bad_score);
     run->weight = NULL;
 }
 
 void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t task, fl_scan *found) {
     ptrdiff_t row = task * call->per_task, end = row + call->per_task;
     if (end > call->rows) end = call->rows;
-    *found = (fl_scan){.bad_label = -1, .bad_weight = -1, .bad_target = -1, .bad_extra = -1};
+    *found = (fl_scan){.bad_label = -1, .bad_weight = -1, .bad_target = -1, .bad_extra = -1, .bad_score = -1};
     for (ptrdiff_t n; call->elementwise && row < end; row += n) {
         n = end - row < FL_BLOCK ? end - row : FL_BLOCK;
         scan_block_of_elements(call, row, n, found);
@@ -164,10 +194,30 @@ void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t tas
     }
 }
 
-static int breaks_a_rule(const fl_call *call, ptrdiff_t row, ptrdiff_t n) {
+/* The losses of a block of rows, run by run; and whether a score broke its rule. */
+static int block_of_rows(const fl_call *call, fl_run *run, ptrdiff_t row, ptrdiff_t n, double *values, double *weights) {
+    ptrdiff_t bad_score = -1;
+    size_t size = (size_t)call->table->bits / 8;
+    for (ptrdiff_t done = 0; done < n; done += run->n) {
+        *run = next_run(call, run, row + done, n - done);
+        run->value = (char *)values + (size_t)done * size;
+        if (weights) {
+            convert(weights + done, run->data[FL_WEIGHT], call->op[FL_WEIGHT].type, run->step[FL_WEIGHT], run->n);
+            run->weight = weights + done;
+        }
+        if (call->looks_at_scores) scan_scores(call, run, &bad_score);
+        call->kernel(call, run);
+        if (call->op[FL_VALUE].data) call->table->put_values(call, run);
+    }
+    return bad_score >= 0;
+}
+
+/* What a call looks at on the way is seen again, with its weights, where this finds anything. */
+static int elements_break(const fl_call *call, ptrdiff_t row, ptrdiff_t n) {
     ptrdiff_t found = -1;
-    scan_elements(call, FL_TARGET, call->rule[0], row, n, NULL, &found);
-    scan_elements(call, FL_EXTRA, call->rule[1], row, n, NULL, &found);
+    if (call->looks) scan_elements(call, FL_TARGET, call->rule[0], row, n, NULL, &found);
+    if (call->looks) scan_elements(call, FL_EXTRA, call->rule[1], row, n, NULL, &found);
+    if (call->looks_at_scores) scan_elements(call, FL_PRED, call->score_rule, row, n, NULL, &found);
     return found >= 0;
 }
 
@@ -191,9 +241,12 @@ fl_sum fl_task(const fl_call *call, ptrdiff_t task) {
 
     while (left > 0) {
         ptrdiff_t block = left < call->per_block ? left : call->per_block;
-        if (call->looks) sum.breach |= breaks_a_rule(call, row, block);
-        if (call->elementwise) weights = block_of_elements(call, row, block, values, buffer);
-        else block_of_rows(call, &run, row, block, values, weights ? buffer : NULL);
+        if (call->elementwise) {
+            sum.breach |= elements_break(call, row, block);
+            weights = block_of_elements(call, row, block, values, buffer);
+        } else {
+            sum.breach |= block_of_rows(call, &run, row, block, values, weights ? buffer : NULL);
+        }
         if (call->valued && !call->op[FL_VALUE].data) sum.total += call->table->sum(values, weights, block);
         row += block, left -= block;
     }

@@ -9,6 +9,9 @@ import pytest
 from catalogue import ELEMENTS, FIRST, ROWS
 from layouts import DTYPES, register, same_bits
 
+import fastloss as fl
+from fastloss import _core
+
 F4 = np.dtype("f4")
 BAD = ["nan", "inf", "-inf", "subnormal", "huge"]
 # Operands whose entries may be anything: the scores, a vector, and such targets as are no labels.
@@ -17,7 +20,8 @@ ANYTHING = {"real", "above -1", "count", "rate"}
 
 def bad(what, dtype):
     info = ml_dtypes.finfo(dtype)
-    number = {"subnormal": info.smallest_subnormal, "huge": min(float(info.max), 3e38)}.get(what)
+    huge = min(float(info.max), 3e38)
+    number = {"subnormal": info.smallest_subnormal, "huge": huge, "-huge": -huge}.get(what)
     return dtype.type(what if number is None else float(number))
 
 
@@ -31,16 +35,27 @@ def may_be_bad(function, given):
     return [n for n in names if n in roles]
 
 
-def spoilt(given, name, at, what):
+def spoilt(function, given, name, at, what):
     array = given[name].copy()
+    if what == "huge" and name == catalogue.positional(function.subject)[0]:
+        what = HUGE_SCORES.get(rule_of_scores(function.subject.name), what)
     array[at] = bad(what, array.dtype)
     return given | {name: array}
+
+
+# No finite number may lie outside of [0, 1], or no logarithm above 0.
+HUGE_SCORES = {_core.PROBABILITY: "subnormal", _core.LOG_PROBABILITY: "-huge"}
+
+
+def rule_of_scores(name):
+    loss = fl.losses.get(name)
+    return None if loss is None or loss._default is None else loss._default.score_rule
 
 
 def try_one(function, given, clean, name, at, what, axis=-1, alone=False):
     """The other rows keep their bits; `alone` the bad one is what it is beside them."""
     how = dict(axis=axis, reduction="none")
-    given = spoilt(given, name, at, what)
+    given = spoilt(function, given, name, at, what)
     with np.errstate(all="raise"):
         got = catalogue.call(function, given, **how)
     row = at if isinstance(at, int) else at[1 if axis == 0 and given[name].ndim == 2 else 0]

@@ -3,7 +3,6 @@
 import copy
 import doctest
 import inspect
-import json
 import pickle
 import subprocess
 import sys
@@ -256,8 +255,9 @@ def test_rates_classes_probabilities_and_quantiles(library, diabetes, cancer, ir
         assert model.classes_.tolist() == ["benign", "malignant"] and model.score(X, y) > 0.95
         assert p.shape == (len(y), 2) and p.min() >= 0
         np.testing.assert_allclose(p.sum(1), 1, rtol=1e-6)
-        np.testing.assert_array_equal(raw, raw_of(library, model, X))
-        assert raw.shape == ((len(y), 2) if loss in ("focal", "brier") else (len(y),))
+        columns = raw_of(library, model, X)
+        assert columns.shape == ((len(y), 2) if loss in ("focal", "brier") else (len(y),))
+        np.testing.assert_array_equal(raw, columns if columns.ndim == 1 else columns[:, 1] - columns[:, 0])
         assert (model.predict(X) == model.classes_[p.argmax(1)]).all()
     for loss, data in (("hinge", cancer), ("perceptron", cancer), ("multiclass_hinge", iris)):
         model = estimator(library, "Classifier", loss).fit(*data)
@@ -317,6 +317,134 @@ def test_one_class_alone_and_rows_too_few_to_split(library, loss, iris):
     for loss in ("poisson", "mae"):
         model = estimator(library, "Regressor", loss).fit(X[:6], np.zeros(6))
         assert abs(model.predict(X)).max() < 1e-6
+
+
+@each_library
+def test_two_columns_of_scores_are_one_decision_for_scikit_learn(library, cancer, iris):
+    calibration, ensemble, multiclass = (
+        pytest.importorskip(f"sklearn.{name}") for name in ("calibration", "ensemble", "multiclass")
+    )
+    model = estimator(library, "Classifier", "focal")
+    assert selection.cross_val_score(model, *cancer, cv=3, scoring="roc_auc").min() > 0.95
+    assert calibration.CalibratedClassifierCV(model, cv=2).fit(*cancer).score(*cancer) > 0.95
+    assert multiclass.OneVsRestClassifier(model).fit(*iris).score(*iris) > 0.95
+    hinge = estimator(library, "Classifier", "hinge")
+    assert not hasattr(hinge, "predict_proba") and hasattr(estimator(library, "Classifier"), "predict_proba")
+    both = [("hinge", hinge), ("log", estimator(library, "Classifier"))]
+    assert ensemble.StackingClassifier(both, cv=2).fit(*cancer).score(*cancer) > 0.95
+
+
+@each_library
+def test_a_loss_whose_best_constant_has_no_gradient_starts_elsewhere(library, iris, cancer):
+    for data in (iris, cancer):
+        q = {"q": 1.0}
+        model = estimator(library, "Classifier", "generalized_cross_entropy", q, hessian=1.0, n_estimators=60)
+        assert model.fit(*data).score(*data) > 0.9
+
+
+@each_library
+def test_the_start_knows_all_parameters_of_the_loss(library, iris):
+    X, y = iris[0], (np.arange(150) < 140).astype(int)
+    for own in ({"softcap": 5.0}, {"softcap": 5.0, "logit_scale": 2.0}, {"z_loss": 0.1}, {"n_threads": 1}):
+        model = estimator(library, "Classifier", "cross_entropy", own, n_estimators=1, learning_rate=1e-9)
+        p = model.fit(X, y).predict_proba(X[:1])
+        np.testing.assert_allclose(p, [[10 / 150, 140 / 150]], rtol=1e-5)
+    X, y = datasets.load_diabetes(return_X_y=True)
+    model = estimator(library, "Regressor", "huber", {"delta": 3.0, "n_threads": 1}).fit(X, y)
+    assert model.start_ == fl.huber.intercept(y, delta=3.0)
+    one = estimator(library, "Regressor", "quantile", {"q": [0.7]}).fit(X, y)
+    np.testing.assert_array_equal(
+        one.predict(X), estimator(library, "Regressor", "quantile", {"q": 0.7}).fit(X, y).predict(X)
+    )
+    with pytest.raises(ValueError, match="q is empty"):
+        estimator(library, "Regressor", "quantile", {"q": []}).fit(X, y)
+
+
+@each_library
+def test_what_is_set_after_a_fit_changes_no_model(library, cancer, iris):
+    X, y = cancer
+    model = estimator(library, "Classifier", "focal").fit(X, y)
+    p, raw = model.predict_proba(X), raw_of(library, model, X)
+    model.set_params(loss="binary_focal", loss_params={"gamma": 1.0})
+    np.testing.assert_array_equal(model.predict_proba(X), p)
+    with pytest.raises(ValueError, match="is of two classes"):
+        model.fit(*iris)
+    assert model.classes_.tolist() == ["benign", "malignant"]
+    np.testing.assert_array_equal(model.predict_proba(X), p)
+    np.testing.assert_array_equal(raw_of(library, model, X), raw)
+    model.set_params(loss=None, loss_params=None).fit(*iris)
+    assert model.predict_proba(iris[0]).shape == (150, 3) and model.score(*iris) > 0.95
+
+
+@each_library
+def test_the_signatures_are_the_librarys(library, iris):
+    """By position too, and for the routing of metadata."""
+    X, y = iris
+    both = ["fit", "predict"]
+    for kind, methods in (("Classifier", [*both, "predict_proba"]), ("Regressor", both)):
+        for method in methods:
+            made = [getattr(make(library, kind), method) for make in (estimator, theirs)]
+            ours, own = (list(inspect.signature(each).parameters) for each in made)
+            assert ours == own, method
+    model = estimator(library, "Classifier").fit(X, y)
+    if library == "lightgbm":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # eval_set is deprecated
+            again = estimator(library, "Classifier").fit(X, y, None, None, [(X[:50], y[:50])])
+        assert list(again.evals_result_["valid_0"]) == ["cross_entropy"]
+        raw = model.predict(X, raw_score=True)
+        np.testing.assert_array_equal(model.predict_proba(X, True), raw)
+        assert model.predict_proba(X, pred_leaf=True).dtype == np.int32
+        assert model.predict_proba(X, pred_contrib=True).shape == (150, 15)
+        with pytest.raises(TypeError, match="eval_metric = 7 must be a function, a name"):
+            model.fit(X, y, eval_metric=7)
+    else:
+        np.testing.assert_array_equal(model.predict_proba(X, False), model.predict_proba(X))
+        with pytest.raises(TypeError, match="positional"):
+            model.predict(X, True)
+
+
+def test_weights_of_classes_by_any_way_of_lightgbm(iris):
+    X, y = iris
+    for weight in ("balanced", {"setosa": 5.0, "versicolor": 1.0, "virginica": 0.1}):
+        made = estimator("lightgbm", "Classifier", class_weight=weight).fit(X, y)
+        later = estimator("lightgbm", "Classifier").set_params(class_weight=weight)
+        for other in (later, base.clone(later)):
+            np.testing.assert_array_equal(other.fit(X, y).predict_proba(X), made.predict_proba(X))
+            assert other.get_params()["class_weight"] == weight
+
+
+def test_the_training_rows_among_the_evaluation_sets(diabetes):
+    X, y = diabetes
+    w = np.linspace(0.1, 3, len(y))
+    for target in (y, y.tolist(), y.astype("f4")):
+        model = estimator("lightgbm", "Regressor", "mae")
+        model.fit(X, target, sample_weight=w, eval_X=X, eval_y=target)
+        history = model.evals_result_["training"]["mae"]
+        assert history[-1] == pytest.approx(fl.mae(model.predict(X), y, sample_weight=w), rel=1e-5)
+
+
+def test_threads_of_the_objective():
+    for name, n, want in (("n_jobs", 2, 2), ("n_jobs", -1, None), ("num_threads", 3, 3), ("n_jobs", None, None)):
+        model = estimator("lightgbm", "Regressor", **{name: n})
+        model.fit(np.arange(100.0)[:, None], np.arange(100.0))
+        assert model.objective_.n_threads == want
+
+
+@each_library
+def test_labels_of_any_kind(library, iris):
+    X, y = iris
+    code = np.unique(y, return_inverse=True)[1]
+    as_objects = [code.astype(object), y.astype(object)]
+    for labels in (y.tolist(), code - 1, code + 0.0, code == 1, code[:, None], *as_objects):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the column
+            model = estimator(library, "Classifier").fit(X, labels)
+        flat = np.asarray(labels).reshape(-1)
+        assert (model.predict(X) == flat).mean() > 0.95
+        assert model.predict_proba(X).shape == (150, len(set(flat.tolist())))
+    one = estimator(library, "Classifier").fit(X, ["a"] * 150)
+    assert one.predict_proba(X).shape == (150, 1) and one.predict_proba(X).min() > 0.99
 
 
 # --- evaluation and early stopping ----------------------------------------------------------------------
@@ -403,6 +531,9 @@ def test_metrics_of_the_library_where_they_see_what_they_measure(library, diabet
         with pytest.raises(ValueError, match=f"eval_metric = '{metric}' would be computed from raw scores"):
             stopped(library, estimator(library, kind, loss), X, y, other, truth, metric)
     if library == "lightgbm":
+        estimator(library, "Regressor", "gamma", metric="None").fit(*diabetes)
+        model = estimator(library, "Classifier", metric="auc,average_precision")
+        assert len(stopped(library, model, *halves(*cancer))[0]) == 2
         model = estimator(library, "Regressor", "mae", metric="l2")
         X, y, other, truth = halves(*diabetes)
         assert list(stopped(library, model, X, y, other, truth)[0]) == ["l2"]
@@ -455,10 +586,7 @@ def test_wrong_targets(library, diabetes, iris):
             estimator(library, "Regressor", "half_squared").fit(X, wrong)
     with pytest.raises(ValueError, match=r"label\[0\] = -1.0 must be >= 0 for poisson"):
         estimator(library, "Regressor", "poisson").fit(X, np.where(np.arange(len(y)) == 0, -1, y))
-    with (
-        pytest.warns(RuntimeWarning, match="mean of nothing"),
-        pytest.raises(ValueError, match="sample_weight is 0 for every row"),
-    ):
+    with pytest.raises(ValueError, match="sample_weight is 0 for every row"):
         estimator(library, "Regressor").fit(X, y, sample_weight=np.zeros(len(y)))
     X, y = iris
     missing = np.array([*y[:-1], None], object)
@@ -483,6 +611,11 @@ def test_objectives_have_no_place(library):
 def test_what_lightgbm_could_not_keep(diabetes, cancer):
     with pytest.raises(ValueError, match="linear_tree = True keeps no start"):
         estimator("lightgbm", "Regressor", linear_tree=True).fit(*diabetes)
+    X, y = diabetes
+    model = estimator("lightgbm", "Regressor", linear_tree=True).fit(X, y, init_score=np.full(len(y), 150.0))
+    assert abs(model.predict(X) + 150 - y).mean() < 60
+    with pytest.raises(ValueError, match="boosting_type = 'rf': LightGBM grows forests by its own"):
+        estimator("lightgbm", "Regressor", boosting_type="rf").fit(*diabetes)
     with pytest.raises(ValueError, match="is_unbalance = True is for the library's own"):
         estimator("lightgbm", "Classifier", is_unbalance=True).fit(*cancer)
 
@@ -497,13 +630,13 @@ def test_unfitted(library, iris):
         estimator(library, "Classifier").predict_proba(iris[0])
 
 
-def test_a_saved_model_of_xgboost(tmp_path, iris, diabetes):
+def test_a_saved_model_of_xgboost(tmp_path, iris, diabetes, cancer):
     for kind, (X, y) in (("Regressor", diabetes), ("Classifier", iris)):
-        code = np.unique(y, return_inverse=True)[1] if kind == "Classifier" else y
         loss = "cross_entropy" if kind == "Classifier" else "poisson"
-        model = estimator("xgboost", kind, loss).fit(X, code)
+        model = estimator("xgboost", kind, loss).fit(X, y)
         model.save_model(tmp_path / "model.json")
-        assert json.loads((tmp_path / "model.json").read_text())["learner"]["learner_model_param"]
-        again = estimator("xgboost", kind, model.loss)
-        again.load_model(tmp_path / "model.json")
-        np.testing.assert_allclose(again.predict(X), model.predict(X), rtol=1e-6)
+        fitted = estimator("xgboost", kind, loss).fit(*(cancer if kind == "Classifier" else (X, y + 1)))
+        for again in (estimator("xgboost", kind, loss), fitted):
+            again.load_model(tmp_path / "model.json")
+            np.testing.assert_array_equal(again.predict(X), model.predict(X))
+            assert kind == "Regressor" or again.classes_.tolist() == model.classes_.tolist()
