@@ -57,6 +57,7 @@ class BuildExt(build_ext):
             self.copy_extensions_to_source()
 
     def build_extension(self, ext):
+        self.ask_for_a_compiler()
         from Cython.Build import cythonize
 
         [ext_c] = cythonize(ext, build_dir="build/cython", force=True, compiler_directives={
@@ -85,6 +86,19 @@ class BuildExt(build_ext):
         ext.extra_compile_args = [*FLAGS, *openmp, *sanitize, *["-DCYTHON_TRACE_NOGIL=1"] * TRACED]
         ext.extra_link_args = ["-pthread", *openmp, *sanitize]
         super().build_extension(ext)
+
+    def ask_for_a_compiler(self):
+        """Says what to install before anything else fails for the want of it."""
+        if not self.probe("int x;\n", []):
+            command = " ".join(getattr(self.compiler, "compiler", ["cl"])[:1])
+            raise CompileError(f"fastloss needs a C compiler, and {command!r} compiles nothing here: install "
+                               "gcc or clang (Debian, Ubuntu: apt install build-essential; Fedora: dnf "
+                               "install gcc; macOS: xcode-select --install), or name yours in CC")
+        include = [f"-I{folder}" for folder in self.include_dirs]
+        if not self.probe("#include <Python.h>\nint x;\n", include):
+            raise CompileError("fastloss needs the headers of Python (Python.h), which are not here: install "
+                               "them (Debian, Ubuntu: apt install python3-dev; Fedora: dnf install "
+                               "python3-devel)")
 
     def wanted_sets(self):
         names = [isa for isa, _, _ in INSTRUCTION_SETS]

@@ -1,6 +1,6 @@
 """A gradient-boosted classifier with focal loss, beside LightGBM's built-in log loss, on real data.
 
-    pip install "fastloss[lightgbm,sklearn]"
+    pip install ".[lightgbm,sklearn]"
     python examples/boost_with_focal_loss.py
 
 Handwritten digits, of which the eights are made rare: one in forty of the training images. Focal loss counts

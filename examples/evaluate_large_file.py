@@ -3,7 +3,7 @@
     python examples/evaluate_large_file.py             # writes, reads and removes 4 GB
     python examples/evaluate_large_file.py --quick     # 0.4 GB
 
-`python -m fastloss evaluate` reads the file in a process of its own, whose peak of resident memory the kernel
+`fastloss evaluate` reads the file in a process of its own, whose peak of resident memory the kernel
 records (VmHWM), and `cat` reads it, three times in turn, each after its pages were put out of the cache.
 """
 

@@ -1,5 +1,10 @@
 """fastloss: the loss functions of machine learning on the CPU, exact and as fast as the memory allows."""
 
+from importlib.util import find_spec as _find_spec
+
+if _find_spec("fastloss._core") is None:
+    raise ImportError(f"fastloss is not built in {__path__[0]}: pip install . where its setup.py is")
+
 from fastloss._binary import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -23,7 +28,7 @@ from fastloss._classification import (
 )
 from fastloss._config import __version__, show_config
 from fastloss._divergences import js_div_with_logits, kl_div, kl_div_with_logits
-from fastloss._loss import losses
+from fastloss._loss import Loss, losses
 from fastloss._margins import (
     am_softmax,
     arcface,
@@ -78,6 +83,7 @@ from fastloss._evaluate import evaluate  # isort: skip
 
 __all__ = [
     "Accumulator",
+    "Loss",
     "__version__",
     "accuracy",
     "am_softmax",

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, TypeVar, overload, type_check_only
+from typing import Any, Literal, Protocol, Self, TypeVar, overload, type_check_only
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -29,13 +29,32 @@ _Out = TypeVar("_Out", bound=_SupportsArray)
 _HessOut = TypeVar("_HessOut", bound=_SupportsArray)
 _Grads = tuple[NDArray[Any], NDArray[Any]]
 
-@type_check_only
-class _Loss:
-    """What every loss can do."""
+class Loss:
+    """What every loss can do: `fl.losses` lists them."""
 
     __name__: str
     __signature__: inspect.Signature
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def bind(self, **parameters: Any) -> Self:
+        """This loss with some of its own parameters fixed: an object with all its methods.
+
+        It goes wherever a loss goes: into accumulators, boosting objectives and scorers; it can be pickled.
+
+        Raises
+        ------
+        TypeError
+            A keyword that is no parameter of the loss (`sample_weight` and the like go with each call).
+        ValueError
+            A parameter outside its domain.
+
+        >>> import numpy as np, fastloss as fl
+        >>> sharp = fl.focal.bind(gamma=3.0)
+        >>> sharp
+        <loss fastloss.focal(gamma=3.0)>
+        >>> x, y = np.array([[2.0, 0.0]]), np.array([1])
+        >>> sharp(x, y) == fl.focal(x, y, gamma=3.0)
+        True
+        """
     def value_and_grad(self, *args: Any, **kwargs: Any) -> Any:
         """The loss and its gradient with respect to the first argument, in one fused pass.
 
@@ -46,15 +65,19 @@ class _Loss:
     def grad(self, *args: Any, **kwargs: Any) -> Any:
         """The gradient alone; arguments as for `value_and_grad`."""
     def intercept(self, *args: Any, **kwargs: Any) -> Any:
-        """The constant raw score that minimises the mean loss over `target`: where boosting starts."""
+        """The constant raw score that minimises the mean loss over `target`: where boosting starts.
+
+        Where that lies at infinity, since all labels are of one class or all counts are 0, it is the score of
+        a share of 1e-15, or of 1 less that.
+        """
     def inverse_link(self, *args: Any, **kwargs: Any) -> Any:
         """What a raw score means on the scale of the target: a probability, a rate, or itself."""
 
-losses: Mapping[str, _Loss]
+losses: Mapping[str, Loss]
 metrics: Mapping[str, Callable[..., Any]]
 
 @type_check_only
-class _BinaryCrossEntropyWithLogits(_Loss):
+class _BinaryCrossEntropyWithLogits(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  pos_weight: ArrayLike = 1.0, label_smoothing: float = 0.0,
@@ -175,7 +198,7 @@ Cox, The regression analysis of binary sequences (1958).
 """
 
 @type_check_only
-class _BinaryCrossEntropy(_Loss):
+class _BinaryCrossEntropy(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  eps: ArrayLike = "dtype", sample_weight: ArrayLike | None = None,
@@ -289,7 +312,7 @@ Good, Rational decisions (1952).
 """
 
 @type_check_only
-class _BinaryFocal(_Loss):
+class _BinaryFocal(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  alpha: float | None = None, gamma: float = 2.0, sample_weight: ArrayLike | None = None,
@@ -407,7 +430,7 @@ Lin, Goyal, Girshick, He and Dollár, Focal loss for dense object detection (201
 """
 
 @type_check_only
-class _Hinge(_Loss):
+class _Hinge(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -487,7 +510,7 @@ Cortes and Vapnik, Support-vector networks (1995).
 """
 
 @type_check_only
-class _SquaredHinge(_Loss):
+class _SquaredHinge(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -594,7 +617,7 @@ Chang, Hsieh and Lin, Coordinate descent method for large-scale L2-loss linear s
 """
 
 @type_check_only
-class _Perceptron(_Loss):
+class _Perceptron(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -673,7 +696,7 @@ Rosenblatt, The perceptron: a probabilistic model for information storage and or
 """
 
 @type_check_only
-class _SoftMargin(_Loss):
+class _SoftMargin(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -785,7 +808,7 @@ Friedman, Hastie and Tibshirani, Additive logistic regression: a statistical vie
 """
 
 @type_check_only
-class _ModifiedHuber(_Loss):
+class _ModifiedHuber(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -896,7 +919,7 @@ Zhang, Solving large scale linear prediction problems using stochastic gradient 
 """
 
 @type_check_only
-class _Exponential(_Loss):
+class _Exponential(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -1004,7 +1027,7 @@ boosting (1997).
 """
 
 @type_check_only
-class _CrossEntropy(_Loss):
+class _CrossEntropy(Loss):
     @overload
     def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
@@ -1133,8 +1156,8 @@ class _CrossEntropy(_Loss):
         """
     def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
                   n_classes: int | None = None, class_weight: ArrayLike | None = None,
-                  label_smoothing: float = 0.0, ignore_index: int | None = -100,
-                  logit_scale: float = 1.0) -> NDArray[Any]: ...
+                  label_smoothing: float = 0.0, ignore_index: int | None = -100, logit_scale: float = 1.0,
+                  softcap: float | None = None, z_loss: float = 0.0) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1, logit_scale: float = 1.0,
                      softcap: float | None = None) -> NDArray[Any]: ...
 
@@ -1195,7 +1218,7 @@ array([[-0.1674,  0.1224,  0.045 ],
 """
 
 @type_check_only
-class _Nll(_Loss):
+class _Nll(Loss):
     @overload
     def __call__(self, log_probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
@@ -1295,7 +1318,7 @@ array([[-0.5,  0. ,  0. ],
 """
 
 @type_check_only
-class _LogLoss(_Loss):
+class _LogLoss(Loss):
     @overload
     def __call__(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
@@ -1432,7 +1455,7 @@ array([[ 0.    , -1.6155,  0.    ]])
 """
 
 @type_check_only
-class _Focal(_Loss):
+class _Focal(Loss):
     @overload
     def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  gamma: float = 2.0, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
@@ -1571,7 +1594,7 @@ array([[-0.0491,  0.0359,  0.0132],
 """
 
 @type_check_only
-class _PolyCrossEntropy(_Loss):
+class _PolyCrossEntropy(Loss):
     @overload
     def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  epsilon: float = 1.0, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
@@ -1672,7 +1695,7 @@ array([[-0.2787,  0.2038,  0.075 ],
 """
 
 @type_check_only
-class _GeneralizedCrossEntropy(_Loss):
+class _GeneralizedCrossEntropy(Loss):
     @overload
     def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  q: float = 0.7, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
@@ -1773,7 +1796,7 @@ array([[-0.1258,  0.092 ,  0.0338],
 """
 
 @type_check_only
-class _Brier(_Loss):
+class _Brier(Loss):
     @overload
     def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
@@ -1863,7 +1886,7 @@ array([[-0.1198,  0.0978,  0.022 ],
 """
 
 @type_check_only
-class _BrierFromProbabilities(_Loss):
+class _BrierFromProbabilities(Loss):
     @overload
     def __call__(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
@@ -1948,7 +1971,7 @@ array([[-0.3,  0.2,  0.1],
 """
 
 @type_check_only
-class _KlDiv(_Loss):
+class _KlDiv(Loss):
     @overload
     def __call__(self, log_probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  log_target: bool = False, sample_weight: ArrayLike | None = None,
@@ -2040,7 +2063,7 @@ array([[-0.25, -0.25,  0.  ],
 """
 
 @type_check_only
-class _KlDivWithLogits(_Loss):
+class _KlDivWithLogits(Loss):
     @overload
     def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  log_target: bool = False, temperature: float = 1.0, sample_weight: ArrayLike | None = None,
@@ -2183,7 +2206,7 @@ array([[ 0.0065, -0.1928,  0.1863],
 """
 
 @type_check_only
-class _JsDivWithLogits(_Loss):
+class _JsDivWithLogits(Loss):
     @overload
     def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  beta: float = 0.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -2275,7 +2298,7 @@ array([[ 0.0141, -0.0286,  0.0145],
 """
 
 @type_check_only
-class _MulticlassHinge(_Loss):
+class _MulticlassHinge(Loss):
     @overload
     def __call__(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
@@ -2365,7 +2388,7 @@ array([[-0.5,  0.5,  0. ],
 """
 
 @type_check_only
-class _CategoricalHinge(_Loss):
+class _CategoricalHinge(Loss):
     @overload
     def __call__(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
@@ -2455,7 +2478,7 @@ array([[-0.5,  0. ,  0. ],
 """
 
 @type_check_only
-class _MultiMargin(_Loss):
+class _MultiMargin(Loss):
     @overload
     def __call__(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  p: int = 1, margin: float = 1.0, class_weight: ArrayLike | None = None,
@@ -2552,7 +2575,7 @@ array([[-0.1667,  0.1667,  0.    ],
 """
 
 @type_check_only
-class _AmSoftmax(_Loss):
+class _AmSoftmax(Loss):
     @overload
     def __call__(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  margin: float = 0.35, scale: float = 30.0, class_weight: ArrayLike | None = None,
@@ -2652,7 +2675,7 @@ array([[-0.1648,  0.1648,  0.    ],
 """
 
 @type_check_only
-class _Arcface(_Loss):
+class _Arcface(Loss):
     @overload
     def __call__(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  margin: float = 0.5, scale: float = 64.0, class_weight: ArrayLike | None = None,
@@ -2759,7 +2782,7 @@ array([[-0.032 ,  0.0211,  0.    ],
 """
 
 @type_check_only
-class _LSoftmax(_Loss):
+class _LSoftmax(Loss):
     @overload
     def __call__(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  margin: int = 4, scale: float = 30.0, class_weight: ArrayLike | None = None,
@@ -2862,7 +2885,7 @@ array([[ -8.8239,   2.739 ,   0.0185],
 """
 
 @type_check_only
-class _SmSoftmax(_Loss):
+class _SmSoftmax(Loss):
     @overload
     def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  margin: float = 0.35, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
@@ -2957,7 +2980,7 @@ array([[-0.2083,  0.1523,  0.056 ],
 """
 
 @type_check_only
-class _Mse(_Loss):
+class _Mse(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -3063,7 +3086,7 @@ Gauss, Theoria combinationis observationum (1823).
 """
 
 @type_check_only
-class _HalfSquared(_Loss):
+class _HalfSquared(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -3166,7 +3189,7 @@ Legendre, Nouvelles méthodes pour la détermination des orbites des comètes (1
 """
 
 @type_check_only
-class _Mae(_Loss):
+class _Mae(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -3241,7 +3264,7 @@ Edgeworth, On observations relating to several quantities (1887).
 """
 
 @type_check_only
-class _Huber(_Loss):
+class _Huber(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  delta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -3351,7 +3374,7 @@ Huber, Robust estimation of a location parameter (1964).
 """
 
 @type_check_only
-class _SmoothL1(_Loss):
+class _SmoothL1(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  beta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -3462,7 +3485,7 @@ Girshick, Fast R-CNN (2015).
 """
 
 @type_check_only
-class _PseudoHuber(_Loss):
+class _PseudoHuber(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  delta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -3572,7 +3595,7 @@ for computed imaging (1994).
 """
 
 @type_check_only
-class _LogCosh(_Loss):
+class _LogCosh(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -3681,7 +3704,7 @@ Green, Bayesian reconstructions from emission tomography data using a modified E
 """
 
 @type_check_only
-class _Quantile(_Loss):
+class _Quantile(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  q: ArrayLike = 0.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -3764,7 +3787,7 @@ array([0.125, 0.5  , 0.875])
 """
 
 @type_check_only
-class _Expectile(_Loss):
+class _Expectile(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  tau: float = 0.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -3873,7 +3896,7 @@ Newey and Powell, Asymmetric least squares estimation and testing (1987).
 """
 
 @type_check_only
-class _EpsilonInsensitive(_Loss):
+class _EpsilonInsensitive(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  eps: float = 0.1, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -3953,7 +3976,7 @@ Vapnik, The nature of statistical learning theory (1995).
 """
 
 @type_check_only
-class _SquaredEpsilonInsensitive(_Loss):
+class _SquaredEpsilonInsensitive(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  eps: float = 0.1, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -4063,7 +4086,7 @@ Drucker, Burges, Kaufman, Smola and Vapnik, Support vector regression machines (
 """
 
 @type_check_only
-class _Msle(_Loss):
+class _Msle(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -4170,7 +4193,7 @@ Törnqvist, Vartia and Vartia, How should relative changes be measured? (1985).
 """
 
 @type_check_only
-class _Mape(_Loss):
+class _Mape(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -4249,7 +4272,7 @@ De Myttenaere, Golden, Le Grand and Rossi, Mean absolute percentage error for re
 """
 
 @type_check_only
-class _Poisson(_Loss):
+class _Poisson(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  log_input: bool = True, sample_weight: ArrayLike | None = None,
@@ -4358,7 +4381,7 @@ Nelder and Wedderburn, Generalized linear models (1972).
 """
 
 @type_check_only
-class _Gamma(_Loss):
+class _Gamma(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -4462,7 +4485,7 @@ McCullagh and Nelder, Generalized linear models (1983).
 """
 
 @type_check_only
-class _Tweedie(_Loss):
+class _Tweedie(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  power: float = 1.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -4572,7 +4595,7 @@ Tweedie, An index which distinguishes between some important exponential familie
 """
 
 @type_check_only
-class _GaussianNll(_Loss):
+class _GaussianNll(Loss):
     @overload
     def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  var: ArrayLike, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -4700,7 +4723,7 @@ Nix and Weigend, Estimating the mean and variance of the target probability dist
 """
 
 @type_check_only
-class _CosineDistance(_Loss):
+class _CosineDistance(Loss):
     @overload
     def __call__(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
                  sample_weight: ArrayLike | None = None, normalizer: float | None = None,
@@ -4797,7 +4820,7 @@ array([[ 0.    , -1.    ],
 """
 
 @type_check_only
-class _CosineEmbedding(_Loss):
+class _CosineEmbedding(Loss):
     @overload
     def __call__(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *,
                  reduction: Literal["mean", "sum"] = "mean", margin: float = 0.0,
@@ -5321,6 +5344,7 @@ def softplus(x: ArrayLike, *, n_threads: int | None = None, out: _Out) -> _Out: 
 
 __all__ = [
     "Accumulator",
+    "Loss",
     "__version__",
     "accuracy",
     "am_softmax",

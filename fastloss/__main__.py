@@ -1,4 +1,4 @@
-"""`python -m fastloss demo`, `bench` and `evaluate`; installed as `fastloss` too."""
+"""`fastloss demo`, `bench` and `evaluate`; `python -m fastloss` is the same."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from fastloss._config import __version__
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; its exit status."""
+    """Runs a command; its exit status, 130 after Ctrl-C, as a shell says of SIGINT."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print("\nfastloss: interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     from fastloss import _command
 
-    parser = argparse.ArgumentParser(prog="python -m fastloss", description="fastloss on this machine")
+    parser = argparse.ArgumentParser(prog="fastloss", description="fastloss on this machine")
+    parser.add_argument("--version", action="version", version=f"fastloss {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="why the loss matters: handwritten digits, then the speed table")
     demo.add_argument("--output", default="fastloss_demo.png", help="the picture (default: %(default)s)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -150,11 +151,14 @@ class Accumulator:
         self._sums = state["sums"]
 
     def __repr__(self) -> str:
-        def one(name: str | None, spec: Spec) -> str:
+        def one(name: str | None, spec: Spec, sums: _Sums) -> str:
             given = "".join(f", {k}={v!r}" for k, v in spec.given.items())
-            return ("" if name is None else f"{name}: ") + spec.thing.__name__ + given
+            something = sums.weight.value() > 0
+            value = f" = {_result(spec, sums)} of {sums.count}" if something else ", of nothing yet"
+            return ("" if name is None else f"{name}: ") + spec.thing.__name__ + given + value
 
-        return f"<Accumulator of {'; '.join(one(name, spec) for name, spec in self._specs.items())}>"
+        parts = [one(name, spec, sums) for (name, spec), sums in zip(self._specs.items(), self._sums)]
+        return f"<Accumulator of {'; '.join(parts)}>"
 
 
 class _Sums:
@@ -192,6 +196,8 @@ def _result(spec: Spec, sums: _Sums) -> Any:
     totals = [total.value() for total in sums.totals] or [0.0] * n
     if spec.reduction == "mean":
         weight = sums.weight.value()
+        if 0 < weight < sys.float_info.min or math.isinf(weight):
+            _check.weight_sum(weight)
         if weight > 0:
             totals = [total / weight for total in totals]
         else:

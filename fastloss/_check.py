@@ -7,10 +7,13 @@ that a legal call pays for none of this. A message names the argument, the value
 
 from __future__ import annotations
 
+import difflib
 import math
 import operator
+import os
+import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -197,6 +200,13 @@ def counts(name: str, value: Any) -> tuple[bool, list[int]]:
 def class_weight(value: Any) -> np.ndarray | None:
     if value is None:
         return None
+    if isinstance(value, str):
+        raise ValueError(f"class_weight = {value!r} must be an array of one weight a class; scikit-learn's "
+                         '"balanced" is n / (C * np.bincount(target, minlength=C))')
+    if isinstance(value, Mapping):
+        if sorted(value, key=str) != sorted(range(len(value)), key=str):
+            raise ValueError(f"class_weight has keys {list(value)}: they must be the classes 0 to C - 1")
+        value = [value[c] for c in range(len(value))]
     given = as_array("class_weight", value)
     if not _core.is_supported(given.dtype):
         raise TypeError(f"class_weight has dtype {given.dtype}: it must be {FLOATS}, integer or bool")
@@ -221,8 +231,36 @@ def as_array(name: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} cannot be read as an array: {error}") from error
+        # Not type(error): those of JAX are made of a tracer.
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        traced = type(value).__module__.startswith("jax")
+        hint = " (under jax.jit give the call to jax.pure_callback)" if traced else ""
+        said = str(error).partition("\n")[0]
+        raise kind(f"{name} cannot be read as an array{hint}: {said}") from error
+    if array.dtype == object and not isinstance(value, np.ndarray):
+        array = _of_objects(name, array)
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
+    """Numbers that came as objects: columns of several or nullable dtypes, a list or tensor in each row."""
+    flat = array.reshape(-1).tolist()
+    for i, entry in enumerate(flat):
+        if entry is None or type(entry).__name__ in ("NAType", "NaTType", "NullScalar"):
+            raise ValueError(f"{name}{_subscript(_index(i, array.shape))} is missing ({entry!r}): fill it, "
+                             "or leave its row out")
+    if flat and (isinstance(flat[0], (list, tuple)) or (hasattr(flat[0], "__array__") and np.ndim(flat[0]))):
+        rows = [as_array(f"{name}[{i}]", entry) for i, entry in enumerate(flat)]
+        for i, row in enumerate(rows):
+            if row.shape != rows[0].shape:
+                raise ValueError(f"{name}[{i}] has shape {row.shape}, the first {rows[0].shape}: all rows "
+                                 "must be equally long")
+        return np.stack(rows).reshape(array.shape + rows[0].shape)
+    try:
+        numbers = np.array(flat)
+    except (TypeError, ValueError, OverflowError):
+        return array
+    return numbers.reshape(array.shape) if numbers.dtype.kind in "biuf" else array
 
 
 def _from_torch(name: str, tensor: Any) -> np.ndarray:
@@ -277,10 +315,17 @@ def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: st
     shape = row_shape(logits, axis)
     if array.size == 0 and array.shape == shape and not isinstance(value, np.ndarray):
         array = array.astype(np.int64)  # NumPy makes an empty list float64
+    if array.dtype.kind in "OUST":
+        raise TypeError(of_words(name, array))
+    if targets & _core.LABELS and _is_float(array.dtype) and array.shape == shape:
+        return _whole(name, array, f"soft targets have the shape of {logits_name}" if soft else "")
+    if array.dtype.kind in "iub" and array.shape == logits.shape and array.ndim:
+        hot = _one_hot(name, array, axis, shape)
+        return hot if targets & _core.LABELS else array.astype(np.float64)
     if array.dtype.kind in "iub":
         if not targets & _core.LABELS:
-            raise TypeError(f"{name} has dtype {array.dtype}: it must hold soft targets as {FLOATS}, of the "
-                            f"shape of {logits_name}")
+            raise TypeError(f"{name} has dtype {array.dtype} and shape {array.shape}: it must hold soft "
+                            f"targets as {FLOATS}, of the shape of {logits_name}")
         if array.ndim == 0 and shape:
             raise ValueError(f"{name} is a scalar, {logits_name} has shape {logits.shape}: it needs one "
                              f"label a row, shape {shape}; np.broadcast_to({name}, {shape}) repeats it "
@@ -302,9 +347,43 @@ def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: st
     return array
 
 
+def of_words(name: str, array: np.ndarray) -> str:
+    words = array.dtype.kind != "O" or (array.size and isinstance(array.flat[0], str))
+    kind = "strings" if words else "objects"
+    return (f"{name} holds {kind} (dtype {array.dtype}): it must hold integers, the place of each label in "
+            f"the classes: classes, {name} = np.unique({name}, return_inverse=True) gives both")
+
+
+def _whole(name: str, array: np.ndarray, hint: str) -> np.ndarray:
+    """Labels that came as floats, as where a column had gaps; each must be a whole number."""
+    wide = array.astype(np.float64)
+    for at in np.argwhere(np.isnan(wide))[:1]:
+        raise ValueError(f"{name}{_subscript(at)} = nan is missing: fill it, leave its row out, or give it "
+                         "the ignore_index")
+    for at in np.argwhere(~((wide == np.floor(wide)) & (abs(wide) < 2.0**53)))[:1]:
+        raise ValueError(f"{name}{_subscript(at)} = {array[tuple(at)]} is no label: labels are integers"
+                         + (f", {hint}" if hint else ""))
+    return wide.astype(np.int64)
+
+
+def _one_hot(name: str, array: np.ndarray, axis: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Labels that came as rows of one 1 among zeros."""
+    rows = np.moveaxis(array, axis, -1)
+    one = (rows == 0).sum(-1) == rows.shape[-1] - 1
+    for at in np.argwhere(~(one & (rows == 1).any(-1)))[:1]:
+        raise ValueError(f"{name} has the shape of the scores, and {name}{_subscript(at)} is "
+                         f"{rows[tuple(at)].tolist()}: integers of that shape must be one-hot, one 1 among "
+                         f"zeros; labels must have shape {shape}")
+    return rows.argmax(-1)
+
+
 def labels_alone(name: str, value: Any) -> np.ndarray:
     """Integer labels, where there are no scores to hold them against."""
     array = as_array(name, value)
+    if array.dtype.kind in "OUST":
+        raise TypeError(of_words(name, array))
+    if _is_float(array.dtype) and array.ndim == 1 and array.size:
+        return _whole(name, array, "")
     if array.dtype.kind not in "iub" and array.size:
         raise TypeError(f"{name} has dtype {array.dtype}: it must hold integer labels")
     return array
@@ -390,6 +469,7 @@ def prepare(names: tuple[str, ...], targets: int, pred: Any, target: Any, parame
             outs: tuple[str, str] = ("out", "hess_out")) -> tuple[Any, ...]:
     """All operands of a call, converted, or the error that says why not; `outs` names the outputs."""
     name, target_name = names[:2]
+    axis_ = named_axis(axis_, pred, name)
     x = scores(name, pred)
     shape = x.shape
     if targets:
@@ -442,6 +522,28 @@ def pair(name: str, value: Any) -> tuple[Any, Any]:
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise TypeError(f"{name} must be a pair of arrays (or None), one for each gradient")
     return value[0], value[1]
+
+
+def named_axis(value: Any, array: Any, name: str) -> Any:
+    """The number of an axis that is meant by its name, as xarray has them."""
+    if not isinstance(value, str):
+        return value
+    names = getattr(array, "dims", None)
+    if not isinstance(names, tuple):
+        raise TypeError(f"axis = {value!r} must be an integer: {name} has no named axes")
+    if value not in names:
+        raise ValueError(f"axis = {value!r} is none of the axes of {name}, {', '.join(map(repr, names))}")
+    return names.index(value)
+
+
+def unknown_keyword(function: str, name: str, known: Sequence[str]) -> str:
+    """What is wrong with a keyword that a function does not have."""
+    meant = {"weight": "sample_weight", "weights": "sample_weight", "dim": "axis",
+             "n_jobs": "n_threads", "num_threads": "n_threads"}.get(name)
+    if meant not in known:
+        meant = next(iter(difflib.get_close_matches(name, known, 1)), None)
+    hint = f"did you mean {meant!r}?" if meant else f"it takes {', '.join(known)}"
+    return f"{function}() got an unexpected keyword argument {name!r}: {hint}"
 
 
 def class_axis(name: str, logits: np.ndarray, axis_: Any) -> tuple[int, tuple[int, ...]]:
@@ -537,7 +639,30 @@ def _subscript(at: Sequence[int]) -> str:
     return f"[{', '.join(map(str, at))}]" if len(at) else ""
 
 
+def finite_sum(weights: np.ndarray) -> None:
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if np.isinf(total):
+        weight_sum(total)
+
+
+def weight_sum(total: float) -> NoReturn:
+    raise ValueError(f"the weights sum to {total}: the mean divides by their sum, which must be a normal "
+                     "number; scale them")
+
+
 def mean_of_nothing() -> float:
     warnings.warn("mean of nothing: no row counts (none given, all ignored, or weights that sum to 0)",
-                  RuntimeWarning, stacklevel=4)
+                  RuntimeWarning, stacklevel=callers_level())
     return math.nan
+
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
+
+
+def callers_level() -> int:
+    """The stacklevel by which a warning points at the line that called into this package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    return level

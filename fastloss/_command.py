@@ -1,4 +1,4 @@
-"""`python -m fastloss evaluate`: losses and metrics of files that need not fit in memory."""
+"""`fastloss evaluate`: losses and metrics of files that need not fit in memory."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from fastloss._shards import Shards
 EXAMPLE = """\
 a loss or metric is name or name:key=value,key=value, as top_k_accuracy:k=5 or nll:class_weight=[1,2,3]
 
-  python -m fastloss evaluate logits.npy labels.npy --loss cross_entropy --metric accuracy
-  python -m fastloss evaluate 'logits-*.npy' labels.npy --metric top_k_accuracy:k=[1,5] --json
-  python -m fastloss evaluate scores.parquet:logits scores.parquet:label --metric perplexity
+  fastloss evaluate logits.npy labels.npy --loss cross_entropy --metric accuracy
+  fastloss evaluate 'logits-*.npy' labels.npy --metric top_k_accuracy:k=[1,5] --json
+  fastloss evaluate scores.parquet:logits scores.parquet:label --metric perplexity
 """
 
 
@@ -36,8 +36,8 @@ def add_parser(commands: Any) -> None:
         "evaluate", help="losses and metrics of files of any size", epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    files = (f"{_files.FORMATS}; a glob names the parts of one array, path:key an array of .npz or columns "
-             "of Parquet")
+    files = (f"{_files.FORMATS}, a pipe that brings a .npy (- is the standard input); a glob names the "
+             "parts of one array, path:key an array of .npz or columns of Parquet")
     parser.add_argument("logits", metavar="LOGITS", help=f"the scores or predictions: {files}")
     parser.add_argument("labels", metavar="LABELS", nargs="?", help="the targets, likewise")
     parser.add_argument("--loss", action="append", default=[], help="a loss; may be given again")
@@ -47,6 +47,29 @@ def add_parser(commands: Any) -> None:
                         f"{_evaluate.BATCH_BYTES >> 20} MB)")
     parser.add_argument("--threads", type=int, metavar="N", help="at most (default: one less than there are)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--list", action=_List, help="print the losses and metrics there are, and end")
+
+
+class _List(argparse.Action):
+    """Prints the losses and metrics with their parameters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, nargs=0)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        for flag, known in (("--loss", losses), ("--metric", metrics)):
+            print(f"{flag}:")
+            for name, thing in known.items():
+                print(f"  {name}{_parameters(thing)}")
+        parser.exit()
+
+
+def _parameters(thing: Any) -> str:
+    """As they are written behind the name, with their defaults."""
+    given = [p for p in thing.__signature__.parameters.values() if p.kind is p.KEYWORD_ONLY
+             and p.name not in ("reduction", "sample_weight", "normalizer", "n_threads", "axis")]
+    told = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in given]
+    return f":{','.join(told)}" if told else ""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -64,9 +87,6 @@ def run(options: argparse.Namespace) -> int:
         said = " ".join(str(error).split()) or type(error).__name__
         print(f"fastloss evaluate: {said}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("fastloss evaluate: interrupted", file=sys.stderr)
-        return 130  # as a shell says of SIGINT
     return 0
 
 
@@ -74,7 +94,17 @@ def _text(found: dict[str, Any], as_json: bool) -> str:
     if as_json:
         return json.dumps(found, allow_nan=False)
     width = max(map(len, found["results"]))
-    return "\n".join(f"{name:{width}}  {value}" for name, value in found["results"].items())
+    lines = [f"{name:{width}}  {_in_five_digits(value)}" for name, value in found["results"].items()]
+    gb = found["bytes"] / 1e9
+    speed = f", {gb / found['seconds']:.2f} GB/s" if found["seconds"] > 0 else ""
+    return "\n".join([*lines, f"{found['rows']:,} rows in {found['seconds']:.2f} s{speed}"])
+
+
+def _in_five_digits(value: Any) -> str:
+    """For people; --json has all digits."""
+    if isinstance(value, list):
+        return " ".join(map(_in_five_digits, value))
+    return value if isinstance(value, str) else f"{value:.5g}"
 
 
 def _print(text: str) -> None:
@@ -143,7 +173,7 @@ def _bar(rows: int) -> Iterator[_evaluate.Progress]:
         yield lambda done, rows: None
         return
     try:
-        import tqdm  # noqa: F401
+        import tqdm.auto  # noqa: F401
     except ImportError:
         def percent(done: int, rows: int | None) -> None:
             print(f"\r{done / max(1, rows or 0):4.0%}", end="", file=sys.stderr, flush=True)

@@ -325,7 +325,7 @@ cdef class Parameters:
     cdef double parameter[4]
     cdef int kernel                     # one other than the loss's own, or _OWN_KERNEL
     cdef int rule, array_rule           # of the target, and of `array`
-    cdef readonly int score_rule        # of the scores that the loss reads: all, or those with a target
+    cdef public int score_rule          # of the scores that the loss reads: all, or those with a target
     cdef readonly int reads_all
     cdef readonly str of_logits         # the loss of raw scores, if this one is of probabilities or their logarithms
     cdef int clips, clip_by_dtype, by_rows
@@ -746,6 +746,10 @@ cdef ptrdiff_t TASK = 16384
 cdef ptrdiff_t STREAM_BYTES = 32 << 20
 
 
+# Normal numbers, which a sum of weights must be.
+cdef double LARGEST = 1.7976931348623157e308, LEAST = 2.2250738585072014e-308
+
+
 cdef dict _kernels = {}
 
 
@@ -873,6 +877,9 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
         norm = 1
     elif normalizer is not None:
         norm = normalizer
+    elif norm > LARGEST or (reduction == _MEAN and 0 < norm < LEAST):
+        from fastloss import _check
+        _check.weight_sum(norm)
     c.scale = 1 / norm if norm > 0 else 0
     c.hess_factor, c.hess_least = hess_factor, hess_least
     if hess_floor >= 0:

@@ -135,7 +135,7 @@ def train(loss: LossAndGrad, data: Digits, last_spread: float, rate: float, epoc
 
 def best_run(loss: LossAndGrad, data: Digits, last_spread: float, epochs: int, title: str) -> Run:
     """The run with the rate that the validation digits like best: the same budget for every loss."""
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     with np.errstate(over="ignore", invalid="ignore"):  # rates that are too large blow up, and lose
         runs = [train(loss, data, last_spread, rate, epochs) for rate in tqdm(RATES, title, unit="rate")]
@@ -161,7 +161,7 @@ def draw(runs: dict[str, dict[str, Run]], output: str) -> None:
     try:
         from matplotlib.figure import Figure  # without pyplot: no window, no global state
     except ImportError:
-        print('\nNo picture: that needs matplotlib, which pip install "fastloss[demo]" brings.')
+        print('\nNo picture: that needs matplotlib, which pip install ".[demo]" in a clone brings.')
         return
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     for axes, (start, by_loss) in zip(figure.subplots(1, 2, sharey=True), runs.items(), strict=True):
@@ -196,7 +196,7 @@ def run(*, output: str, quick: bool = False) -> None:
         import sklearn  # noqa: F401
         import tqdm  # noqa: F401
     except ImportError as error:
-        needs = 'The demo needs scikit-learn and tqdm: pip install "fastloss[demo]"'
+        needs = 'The demo needs scikit-learn and tqdm: pip install ".[demo]" in a clone'
         raise SystemExit(f"{needs} ({error})") from None
     data, epochs = load(), 3 if quick else 40
     train, validation, test = (len(labels) for _, labels in (data.train, data.validation, data.test))

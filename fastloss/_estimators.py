@@ -146,10 +146,10 @@ def _task(model: Any, n_classes: int | None) -> _Task:
         given = "half_squared"
     elif given is None:
         given = "binary_cross_entropy_with_logits" if n_classes in (1, 2) else "cross_entropy"
-    loss = boosting.of_raw_scores(given)
+    loss, fixed = boosting.of_raw_scores(given)._parted()
     if not isinstance(model.loss_params, Mapping | None):
         raise TypeError(f"loss_params = {model.loss_params!r} must be a dict of the loss's parameters")
-    parameters = dict(model.loss_params or {})
+    parameters = {**fixed, **(model.loss_params or {})}
     n_threads = parameters.pop("n_threads", _threads(model))
     columns = 1
     if n_classes is None:

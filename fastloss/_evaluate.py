@@ -104,8 +104,11 @@ def add_rows(total: Accumulator, sources: dict[str, Shards], batch_size: int | N
     def read(span: tuple[int, int]) -> dict[str, Any]:
         return {name: source.read(*span) for name, source in sources.items()}
 
+    scores = {next(iter(spec.thing.__signature__.parameters)) for spec in total._specs.values()}
+
     def placed(name: str, at: int, row: int, rest: str) -> str:
-        return sources.get(name, sources.get("target", pred)).placed(at, rest)
+        other = pred if name in scores else sources.get("target", pred)
+        return sources.get(name, other).placed(at, rest)
 
     ahead = any(source.has_files for source in sources.values())
     with closing(_read_ahead(read, spans) if ahead else (read(span) for span in spans)) as batches:
@@ -195,7 +198,7 @@ def shown(progress: bool | Progress, rows: int | None) -> Iterator[Progress]:
     if callable(progress):
         yield progress
     elif _check.flag("progress", progress):
-        with require("tqdm", "evaluate").tqdm(total=rows, unit=" rows", unit_scale=True) as bar:
+        with require("tqdm.auto", "evaluate").tqdm(total=rows, unit=" rows", unit_scale=True) as bar:
             yield lambda done, _: bar.update(done - bar.n)
     else:
         yield lambda done, rows: None

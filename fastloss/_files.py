@@ -5,11 +5,13 @@ Nothing is mapped into memory: the pages of a map count as the process's own.
 
 from __future__ import annotations
 
+import csv
 import glob
 import lzma
 import math
 import os
 import re
+import stat
 import struct
 import tokenize
 import zipfile
@@ -29,6 +31,7 @@ _READ_ERRORS = (OSError, EOFError, ValueError, TypeError, SyntaxError, RuntimeEr
                 struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 FORMATS = ".npy, .npz or .parquet"
+_PARQUET = (".parquet", ".pq")
 
 
 def open_files(name: str, pattern: str) -> Shards:
@@ -36,7 +39,8 @@ def open_files(name: str, pattern: str) -> Shards:
     paths, key = _matching(pattern)
     opened: list[File] = []
     try:
-        for path in paths:
+        # A part without rows may not know the width of its lists, or the type of its columns.
+        for path in [path for path in paths if len(paths) == 1 or not _is_empty(path)] or paths[:1]:
             opened.append(_open(path, key))
         return Shards(name, opened)
     except BaseException:
@@ -46,7 +50,11 @@ def open_files(name: str, pattern: str) -> Shards:
 
 
 def _matching(pattern: str) -> tuple[list[str], str | None]:
-    for path, key in ((pattern, None), tuple(pattern.rpartition(":")[::2])):
+    if pattern == "-":
+        return ["/dev/stdin"], None
+    # The longest path that is there: names of columns may hold colons.
+    for at in (len(pattern), *(m.start() for m in reversed([*re.finditer(":", pattern)]))):
+        path, key = pattern[:at], pattern[at + 1 :] if at < len(pattern) else None
         if path and (found := [path] if os.path.exists(path) else glob.glob(path, recursive=True)):
             return sorted(found, key=_natural), key
     raise ValueError(f"{pattern}: no such file")
@@ -57,15 +65,26 @@ def _natural(path: str) -> list[Any]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]
 
 
+def _is_empty(path: str) -> bool:
+    if Path(path).suffix.lower() not in _PARQUET:
+        return False
+    try:
+        return require("pyarrow.parquet", "evaluate").read_metadata(path).num_rows == 0
+    except _READ_ERRORS:
+        return False  # it is said when the file is opened
+
+
 def _open(path: str, key: str | None) -> File:
     suffix = Path(path).suffix.lower()
+    if key is None and stat.S_ISFIFO(os.stat(path).st_mode):
+        return Npy(path, _Piped(path), math.inf)
     if suffix == ".npy":
         if key is not None:
             raise ValueError(f"{path}: a .npy holds one array, ':{key}' names none")
         return _whole(path)
     if suffix == ".npz":
         return _member(path, key)
-    if suffix in (".parquet", ".pq"):
+    if suffix in _PARQUET:
         return Parquet(path, key)
     raise ValueError(f"{path}: {suffix or 'a name without a suffix'} is not read: it must be {FORMATS}")
 
@@ -73,7 +92,7 @@ def _open(path: str, key: str | None) -> File:
 class Npy:
     """The array of a .npy file, of which `stream` stands at the first byte."""
 
-    def __init__(self, path: str, stream: Any, size: int, in_archive: bool = False) -> None:
+    def __init__(self, path: str, stream: Any, size: float, in_archive: bool = False) -> None:
         self.path = path
         self._stream = stream
         self._in_archive = in_archive
@@ -113,6 +132,30 @@ class Npy:
 
     def _broken(self, why: Any) -> ValueError:
         return ValueError(f"{self.path}: row {self._at} or soon after it: {why}")
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Piped:
+    """A pipe, which holds the bytes of a .npy file and cannot be asked where it stands."""
+
+    def __init__(self, path: str) -> None:
+        self._stream = open(path, "rb", buffering=0)
+        self._at = 0
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, n: int) -> bytes:
+        found = self._stream.read(n) or b""
+        self._at += len(found)
+        return found
+
+    def readinto(self, out: Any) -> int:
+        n = self._stream.readinto(out) or 0
+        self._at += n
+        return n
 
     def close(self) -> None:
         self._stream.close()
@@ -229,7 +272,7 @@ class Parquet:
         # pandas keeps its index among the columns.
         index = (schema.pandas_metadata or {}).get("index_columns", [])
         every = [name for name in schema.names if name not in index]
-        self._columns = every if key is None else key.split(",")
+        self._columns = every if key is None else [key] if key in schema.names else next(csv.reader([key]))
         if not self._columns:
             raise ValueError(f"{path}: it has no column but the index")
         for name in self._columns:

@@ -37,13 +37,14 @@ def best_constant(name: str, solve: Solver) -> Callable[..., float]:
 
     def intercept(target: Any, sample_weight: Any = None, **parameters: Any) -> float:
         loss = losses[name]
-        loss._parameters(None, None, **parameters)  # no keyword but the loss's own
+        loss._own(parameters)  # no keyword but the loss's own
         t = _check.as_array("target", target)
         # The loss itself says what is wrong with targets, weights and arrays of parameters.
         loss(np.broadcast_to(0.0, t.shape), t, sample_weight=sample_weight, reduction="sum", **parameters)
         w = _check.spread_weights(sample_weight, t.shape)
         counts = w > 0
         y, w = t[counts].astype(np.float64), w[counts]
+        _check.finite_sum(w)
         if not y.size:
             return _check.mean_of_nothing()
         if np.isnan(y).any():
@@ -211,6 +212,8 @@ def _class_sums(target: Any, sample_weight: Any, n_classes: int | None, class_we
                 ignore_index: int | None) -> tuple[np.ndarray, float, np.ndarray]:
     """What each class has of the weighted targets, the weight of the rows that count, and class_weight."""
     t = _check.as_array("target", target)
+    if t.dtype.kind in "OUST":
+        raise TypeError(_check.of_words("target", t))
     weight = _check.class_weight(class_weight)
     if not _core.is_supported(t.dtype):
         raise TypeError(f"target has dtype {t.dtype}: it must hold integer labels, or soft targets as "
@@ -236,6 +239,7 @@ def _class_sums(target: Any, sample_weight: Any, n_classes: int | None, class_we
         mass = (s[s > 0][:, None] * t[s > 0].astype(np.float64)).sum(0)
     if weight is not None and len(weight) != n_classes:
         raise ValueError(f"class_weight has {len(weight)} entries, {n_classes} classes: one each is needed")
+    _check.finite_sum(s)
     return mass, s.sum(), np.ones(n_classes) if weight is None else weight
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
 from fastloss import _check, _core
@@ -31,6 +31,12 @@ _PLAIN = frozenset((int, float, bool, str, type(None)))
 _MADE = 64  # sets of parameters a loss remembers
 
 Declaration = Callable[..., Parameters]
+
+# What methods take beside the loss's own arguments: an operand more, and where results go.
+_METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "value_and_grad": ((), ("out",)), "grad": ((), ("out",)), "grad_and_hess": ((), ("out", "hess_out")),
+    "hvp": (("vector",), ("out",)), "value_and_grads": ((), ("outs",)),
+}
 
 # What each kind of method lacks, said when it is asked for.
 _ABSENT = {
@@ -58,6 +64,7 @@ class Loss:
         self._kernel = kernel
         self._targets = targets
         self._made: dict[Any, Parameters] = {}
+        self._fixed: dict[str, Any] = {}  # by bind
         self._rowwise = targets != 0
         self._intercept = intercept
         self._inverse_link = inverse_link
@@ -66,10 +73,76 @@ class Loss:
         self._start = start
         own = list(inspect.signature(declaration).parameters.values())
         self._names = tuple(p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD)
+        self._keywords = frozenset(p.name for p in own if p.kind is p.KEYWORD_ONLY)
         required = any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in own)
         self._default = None if required else self._own({})
         self.__signature__ = inspect.Signature(own + _common(self._rowwise))
+        self._sign_methods()
         _registry[self.__name__] = self
+
+    def _sign_methods(self) -> None:
+        """Each method anew, with the full signature of this loss; that costs a call nothing."""
+        parameters = list(self.__signature__.parameters.values())
+        operands, keywords = parameters[: len(self._names)], parameters[len(self._names):]
+        own = [p for p in keywords if p.name in self._keywords]
+        for name, (operand, outs) in _METHODS.items():
+            if hasattr(type(self), name):
+                more = [inspect.Parameter(each, inspect.Parameter.POSITIONAL_OR_KEYWORD) for each in operand]
+                out = [inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=None) for each in outs]
+                self._sign(name, [*operands, *more, *keywords, *out])
+        for name, function in (("intercept", self._intercept), ("inverse_link", self._inverse_link)):
+            if function is not None:
+                takes = list(inspect.signature(function).parameters.values())
+                fixed = [p.replace(default=self._fixed.get(p.name, p.default)) for p in takes]
+                self._sign(name, fixed if takes[-1].kind is not inspect.Parameter.VAR_KEYWORD else
+                           [*fixed[:-1], *own])
+
+    def _sign(self, name: str, parameters: list[inspect.Parameter]) -> None:
+        method: Any = getattr(type(self), name)
+        copied = FunctionType(method.__code__, method.__globals__, name, method.__defaults__,
+                              method.__closure__)
+        copied.__kwdefaults__, copied.__doc__ = method.__kwdefaults__, method.__doc__
+        copied.__qualname__, copied.__module__ = f"{self.__name__}.{name}", "fastloss"
+        itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        copied.__signature__ = inspect.Signature([itself, *parameters])  # type: ignore[attr-defined]
+        self.__dict__[name] = MethodType(copied, self)
+
+    def bind(self, **parameters: Any) -> Loss:
+        """This loss with some of its own parameters fixed: an object with all its methods.
+
+        It goes wherever a loss goes: into accumulators, boosting objectives and scorers; it can be pickled.
+
+        Raises
+        ------
+        TypeError
+            A keyword that is no parameter of the loss (`sample_weight` and the like go with each call).
+        ValueError
+            A parameter outside its domain.
+
+        >>> import numpy as np, fastloss as fl
+        >>> sharp = fl.focal.bind(gamma=3.0)
+        >>> sharp
+        <loss fastloss.focal(gamma=3.0)>
+        >>> x, y = np.array([[2.0, 0.0]]), np.array([1])
+        >>> sharp(x, y) == fl.focal(x, y, gamma=3.0)
+        True
+        """
+        for name in parameters:
+            if name not in self._keywords:
+                raise TypeError(_check.unknown_keyword(f"{self.__name__}.bind", name, sorted(self._keywords)))
+        bound: Loss = object.__new__(type(self))
+        bound.__dict__.update(self.__dict__, _made={}, _fixed={**self._fixed, **parameters})
+        signature = self.__signature__.parameters.values()
+        fixed = [p.replace(default=bound._fixed.get(p.name, p.default)) for p in signature]
+        bound.__signature__ = inspect.Signature(fixed)
+        required = any(p.default is p.empty for p in fixed if p.kind is p.KEYWORD_ONLY)
+        bound._default = None if required else bound._own({})
+        bound._sign_methods()
+        return bound
+
+    def _parted(self) -> tuple[Loss, dict[str, Any]]:
+        """The loss of the registry, and what is fixed of it."""
+        return _registry[self.__name__], self._fixed
 
     def __call__(self, *args: Any, reduction: str = "mean", sample_weight: Any = None, normalizer: Any = None,
                  n_threads: Any = None, **parameters: Any) -> Any:
@@ -99,13 +172,14 @@ class Loss:
         """
         if self._intercept is None:
             raise AttributeError(f"{self.__name__} has no intercept: no constant score is a model of it")
-        return self._intercept(target, sample_weight, **parameters)
+        fixed = _taken(self._intercept, self._fixed)
+        return self._intercept(target, sample_weight, **{**fixed, **parameters})
 
     def inverse_link(self, raw: Any, **options: Any) -> Any:
         """What a raw score means on the scale of the target: a probability, a rate, or itself."""
         if self._inverse_link is None:
             raise AttributeError(f"{self.__name__} has no inverse_link: its arguments are vectors")
-        return self._inverse_link(raw, **options)
+        return self._inverse_link(raw, **{**_taken(self._inverse_link, self._fixed), **options})
 
     def _boosted(self, pred: Any, target: Any, parameters: dict[str, Any], sample_weight: Any, out: Any,
                  hess_out: Any, n_threads: Any, factor: float, least: float, floor: float = -1.0) -> None:
@@ -160,15 +234,36 @@ class Loss:
         """What the loss's own keywords come to. Plain values are checked once: a small call would wait."""
         types = tuple(map(type, parameters.values()))
         if not _PLAIN.issuperset(types):
-            return self._parameters(*(None for _ in self._names), **parameters)
+            return self._make(parameters)
         key = (types, *parameters.items())  # the types too: True == 1.0
         made = self._made.get(key)
         if made is None:
-            made = self._parameters(*(None for _ in self._names), **parameters)
+            made = self._make(parameters)
             if len(self._made) >= _MADE:
                 self._made.clear()
             self._made[key] = made
         return made
+
+    def _make(self, parameters: dict[str, Any]) -> Parameters:
+        for name in parameters:
+            if name not in self._keywords:
+                known = [*self.__signature__.parameters][len(self._names):]
+                raise TypeError(_check.unknown_keyword(self.__name__, name, known))
+        return self._parameters(*(None for _ in self._names), **{**self._fixed, **parameters})
+
+    def _of_any_scores(self) -> Loss:
+        """The same loss without the rule of its scores, for adapters of those who have none."""
+        twin: Loss = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, _made={})
+
+        def make(parameters: dict[str, Any]) -> Parameters:
+            made = self._make(parameters)
+            made.score_rule = _core.ANY
+            return made
+
+        twin._make = make  # type: ignore[method-assign]
+        twin._default = twin._own({})
+        return twin
 
     def _bind(self, args: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[Any, ...]:
         """The arrays, where they were passed by name."""
@@ -188,10 +283,25 @@ class Loss:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
-        return f"<loss fastloss.{self.__name__}>"
+        fixed = ", ".join(f"{name}={value!r}" for name, value in self._fixed.items())
+        return f"<loss fastloss.{self.__name__}{f'({fixed})' if fixed else ''}>"
 
-    def __reduce__(self) -> str:
-        return self.__name__
+    def __reduce__(self) -> Any:
+        return (_with_fixed, (self.__name__, self._fixed)) if self._fixed else self.__name__
+
+
+def _with_fixed(name: str, fixed: dict[str, Any]) -> Loss:
+    return _registry[name].bind(**fixed)
+
+
+def _taken(function: Callable[..., Any], parameters: dict[str, Any]) -> dict[str, Any]:
+    """Those that a function takes."""
+    if not parameters:
+        return parameters
+    known = inspect.signature(function).parameters.values()
+    anything = any(p.kind is p.VAR_KEYWORD for p in known)
+    names = {p.name for p in known}
+    return {name: value for name, value in parameters.items() if anything or name in names}
 
 
 class LossWithHessian(Loss):

@@ -15,6 +15,7 @@ def require(module: str, extra: str) -> Any:
         if (missing.name or "").partition(".")[0] != library:
             raise  # it is there, and something it needs is not
         raise ImportError(
-            f'this needs {library}, which is not installed: pip install "fastloss[{extra}]"',
+            f"this needs {library}, which is not installed: pip install {library}, or "
+            f'".[{extra}]" in a clone',
             name=missing.name,
         ) from missing

@@ -53,9 +53,12 @@ class Shards:
 
     @property
     def chunk(self) -> int:
-        """How many rows the storage keeps together (HDF5, Zarr), else 1."""
+        """How many rows the storage keeps together (HDF5, Zarr, Dask), else 1."""
         chunks = getattr(self._parts[0], "chunks", None)
-        return int(chunks[0]) if not self._several and chunks else 1
+        if self._several or not chunks:
+            return 1
+        # Dask has the length of each chunk.
+        return int(max(chunks[0]) if isinstance(chunks[0], tuple) else chunks[0])
 
     def read(self, start: int, stop: int) -> Any:
         """The rows from start to stop: a slice where they lie in one part, else a buffer.
@@ -151,7 +154,7 @@ def shards(name: str, value: Any) -> Shards:
         return value
     if isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name} is a path, {str(value)!r}: pass np.load(path, mmap_mode=\"r\"), or use "
-                        "python -m fastloss evaluate")
+                        "fastloss evaluate")
     if isinstance(value, Iterable) and not isinstance(value, Sequence) and not (
             hasattr(value, "shape") or hasattr(value, "__array__")):
         raise TypeError(f"{name} is a {type(value).__name__}: it must be an array or a list of arrays; where "

@@ -134,6 +134,9 @@ def _spec(each: Any, parameters: Mapping[str, Any] | None = None) -> Spec:
         given = {**written, **given}
     if not isinstance(each, (Loss, Metric)):
         raise TypeError(f"{each!r} is no loss and no metric of fastloss")
+    if isinstance(each, Loss):
+        each, fixed = each._parted()
+        given = {**fixed, **given}
     return Spec(each, given)
 
 

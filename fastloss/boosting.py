@@ -190,6 +190,9 @@ class _Adapter:
     """What objectives and metrics share: a function, its parameters, and where its arrays come from."""
 
     def __init__(self, library: str, function: Any, parameters: dict[str, Any]) -> None:
+        if isinstance(function, Loss):
+            function, fixed = function._parted()
+            parameters = {**fixed, **parameters}
         self.library = library
         self.function = function
         self.n_threads = parameters.pop("n_threads", None)
@@ -276,8 +279,8 @@ class Objective(_Adapter):
 
     def __init__(self, library: str, loss: Loss | str, hessian: str | float | None, min_hessian: float,
                  parameters: dict[str, Any]) -> None:
-        found = of_raw_scores(loss)
-        super().__init__(library, found, parameters)
+        super().__init__(library, of_raw_scores(loss), parameters)
+        found, parameters = self.function, self.parameters
         self.__name__ = found.__name__
         self.hessian = _check_hessian(hessian, found, parameters)
         self.min_hessian = _check_float32("min_hessian", min_hessian)
@@ -347,7 +350,7 @@ class Objective(_Adapter):
             if (target != few[0]).any():
                 warnings.warn(f"{start} 0: no tree will be grown. No target lies further from the scores "
                               "than the loss forgives (eps), or none has a weight", RuntimeWarning,
-                              stacklevel=3)
+                              stacklevel=_check.callers_level())
             return
         best = self.function.intercept(target, weight, **self.parameters)
         # Most targets are one number, the best to begin with; or the least loss lies at infinity.
@@ -355,7 +358,8 @@ class Objective(_Adapter):
             return
         warnings.warn(f"{start} {'>=' if up else '<='} 0: the first rounds will only carry the whole model "
                       f"to its targets. {self.__name__}.intercept(target) is the best constant to begin "
-                      f"with, here {best:g}: give it as {where}", RuntimeWarning, stacklevel=3)
+                      f"with, here {best:g}: give it as {where}", RuntimeWarning,
+                      stacklevel=_check.callers_level())
 
     def _fill(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None, grad: np.ndarray,
               hess: np.ndarray, n_threads: int | None) -> None:
@@ -415,6 +419,7 @@ class Evaluation(_Adapter):
         elif "target" not in inspect.signature(found).parameters:
             raise ValueError(f"metric = {found.__name__!r} has no target to hold scores against")
         super().__init__(library, found, parameters)
+        parameters = self.parameters
         if np.ndim(parameters.get("k", 1)):
             raise ValueError(f"k = {parameters['k']!r} must be an integer: a boosting library takes one "
                              "number a metric")

@@ -24,7 +24,7 @@ import numpy as np
 from fastloss._binary import binary_cross_entropy, hinge
 from fastloss._classification import brier_from_probabilities
 from fastloss._classification import log_loss as class_log_loss
-from fastloss._loss import Loss
+from fastloss._loss import Loss, losses
 from fastloss._margins import multiclass_hinge
 from fastloss._metrics import top_k_accuracy
 from fastloss._optional import require
@@ -42,6 +42,7 @@ __all__ = [
     "mean_squared_log_error",
     "root_mean_squared_error",
     "root_mean_squared_log_error",
+    "scorer",
     "scorers",
     "top_k_accuracy_score",
     "zero_one_loss",
@@ -421,6 +422,75 @@ class Scorers(Mapping[str, Any]):
 
 
 scorers = Scorers()
+
+
+def scorer(loss: Any, **parameters: Any) -> Any:
+    """A scorer of scikit-learn by any loss: minus its mean over the rows that an estimator is tested on.
+
+    Parameters
+    ----------
+    loss : a loss, its name, or one with parameters fixed (`fl.focal.bind(gamma=3)`)
+    **parameters : its own
+
+    Returns
+    -------
+    A picklable callable `(estimator, X, y, sample_weight=None)`. A loss of raw scores is given
+    `decision_function`, one of probabilities `predict_proba`, one of numbers `predict`; of class labels it is
+    given their places in `estimator.classes_`.
+
+    Raises
+    ------
+    TypeError
+        What is no loss; a parameter that it does not have.
+    ValueError
+        A parameter outside its domain; when called, a label that is none of the estimator's classes.
+
+    >>> import fastloss as fl
+    >>> from fastloss.sklearn import scorer
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> score = scorer(fl.focal.bind(gamma=2.0))
+    >>> round(score(model, X, y), 2)
+    -0.04
+    """
+    if isinstance(loss, str):
+        if loss not in losses:
+            raise ValueError(f"loss = {loss!r} is not one of {', '.join(losses)}")
+        loss = losses[loss]
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss is {loss!r}: it must be a loss of fastloss or its name")
+    return _LossScorer(loss.bind(**parameters))
+
+
+class _LossScorer:
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+
+    def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+        loss = self.loss
+        if not (loss._rowwise or loss._binary):
+            return -float(loss(estimator.predict(X), y, sample_weight=sample_weight))
+        labels = np.asarray(y)
+        places = np.minimum(np.searchsorted(estimator.classes_, labels), len(estimator.classes_) - 1)
+        for at in np.flatnonzero(estimator.classes_[places] != labels)[:1]:
+            raise ValueError(f"y[{at}] = {labels.tolist()[at]!r} is none of the classes of the estimator")
+        of_logits = loss._own({}).of_logits
+        scores = estimator.decision_function(X) if of_logits is None else estimator.predict_proba(X)
+        if of_logits is not None and loss.__name__ == "nll":
+            with np.errstate(divide="ignore"):
+                scores = np.log(scores)
+        if loss._rowwise and scores.ndim == 1:  # of two classes the score of the second alone
+            scores = np.stack([np.zeros_like(scores), scores], 1)
+        if loss._binary and scores.ndim == 2:
+            scores = scores[:, 1]
+        if "labels" in loss._keywords:
+            loss = loss.bind(labels="01")
+        return -float(loss(scores, places, sample_weight=sample_weight))
+
+    def __repr__(self) -> str:
+        return f"scorer({self.loss!r})"
 
 
 # ---- what is ordinary, and what is scikit-learn's --------------------------------------------------------

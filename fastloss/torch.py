@@ -41,6 +41,7 @@ from fastloss._autograd import (
 )
 from fastloss._loss import Loss as _Loss
 from fastloss._loss import ParameterLoss, VectorLoss
+from fastloss._loss import losses as _losses
 from fastloss._optional import require
 
 require("torch", "torch")
@@ -85,6 +86,8 @@ __all__ = [
 ]
 
 _POISSON_EPS, _LEAST_VARIANCE = 1e-8, 1e-6
+# torch takes any number for a log-probability.
+_NLL, _KL_DIV = (_losses[name]._of_any_scores() for name in ("nll", "kl_div"))
 
 
 def _refuse_deprecated(size_average: Any, reduce: Any) -> None:
@@ -148,7 +151,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, size_average: Any = No
     _refuse_deprecated(size_average, reduce)
     if scores("input", input).shape == tensor("target", target).shape and target.is_floating_point():
         raise TypeError(f"target has dtype {target.dtype}: it must hold integer labels")
-    return _rows(fl.nll, input, target, weight, inplace, ignore_index=ignore_index, reduction=reduction)
+    return _rows(_NLL, input, target, weight, inplace, ignore_index=ignore_index, reduction=reduction)
 
 
 def multi_margin_loss(input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None,
@@ -191,7 +194,7 @@ def kl_div(input: Any, target: Any, size_average: Any = None, reduce: Any = None
     arguments = [Argument("input", input, FIRST), Argument("target", target)]
     if reduction == "none" or input.ndim == 0:  # rows of one class
         arguments = [Argument(a.name, tensor(a.name, a.tensor).unsqueeze(-1), a.by) for a in arguments]
-    return fused(fl.kl_div, tuple(arguments), inplace=inplace, axis=-1, log_target=log_target, **how)
+    return fused(_KL_DIV, tuple(arguments), inplace=inplace, axis=-1, log_target=log_target, **how)
 
 
 # ---- elementwise losses --------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from layouts import compute, same_bits
 import fastloss as fl
 
 # What takes no arrays, or takes them only to hand them on to what stands here.
-APART = {"Accumulator", "evaluate", "show_config"}
+APART = {"Accumulator", "Loss", "evaluate", "show_config"}
 PRIMITIVES = {
     name: getattr(fl, name)
     for name in fl.__all__

@@ -53,6 +53,15 @@ while os.getppid() == parent:
 """
 
 
+def as_score(name, number):
+    """The number as a score of that loss: its scores may be probabilities, or logarithms of them."""
+    loss = fastloss.losses.get(name)
+    rule = None if loss is None or loss._default is None else loss._default.score_rule
+    if rule == fastloss._core.LOG_PROBABILITY:
+        return -abs(number)
+    return type(number)(min(max(number, 0), 1)) if rule == fastloss._core.PROBABILITY else number
+
+
 @contextlib.contextmanager
 def neighbours(count):
     """Processes that do nothing but loop, while their parent lives."""

@@ -78,7 +78,7 @@ def test_demo(capsys, tmp_path):
 
 def test_demo_without_its_libraries_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(SystemExit, match=r"fastloss\[demo\]"):
+    with pytest.raises(SystemExit, match=r"pip install \"\.\[demo\]\""):
         main(["demo"])
 
 

@@ -303,9 +303,8 @@ def test_cross_entropy_never_broadcasts(logits, target):
     "logits, target", [((4, 5), (1, 5)), ((4, 5), (4, 1)), ((4, 5), (4,)), ((4, 5), (5, 4))], ids=str
 )
 def test_soft_targets_never_broadcast(logits, target):
-    refused(
-        fl.cross_entropy, np.zeros(logits), np.ones(target), match="target", error=(ValueError, TypeError)
-    )
+    given = np.zeros(logits), np.full(target, 0.5)
+    refused(fl.cross_entropy, *given, match="target", error=(ValueError, TypeError))
 
 
 @pytest.mark.parametrize(
@@ -370,20 +369,6 @@ def test_unreadable_dtypes_are_named(dtype):
     refused(fl.mse, bad, np.zeros((3, 4)), match="pred", error=TypeError)
     refused(fl.mse, np.zeros((3, 4)), bad, match="target", error=TypeError)
     refused(fl.mse, np.zeros(3), np.zeros(3), sample_weight=bad[:, 0], match="sample_weight", error=TypeError)
-
-
-def test_float_labels_are_not_labels():
-    refused(fl.cross_entropy, np.zeros((3, 4)), np.zeros(3), match="target", error=(TypeError, ValueError))
-
-
-def test_integers_of_the_shape_of_the_scores_are_not_soft_targets():
-    refused(
-        fl.cross_entropy,
-        np.zeros((3, 4)),
-        np.eye(3, 4, dtype=int),
-        match="target",
-        error=(TypeError, ValueError),
-    )
 
 
 def test_masked_arrays_are_refused():

@@ -119,7 +119,10 @@ def test_the_fence_works():
 
 def peak(function, given, outs, **options):
     """Bytes that NumPy and Python took, at most, beyond what was there before the call."""
+    scores = given[catalogue.positional(function.subject)[0]]
+    as_they_were = scores.copy()  # a result may lie there
     catalogue.call(function, given, outs, **options)  # what a first call keeps for good is not meant
+    scores[...] = as_they_were
     tracemalloc.start()
     try:
         catalogue.call(function, given, outs, **options)

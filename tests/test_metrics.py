@@ -259,8 +259,8 @@ def test_errors(name):
     f, (scores, target) = fl.metrics[name], ROWS
     with pytest.raises(TypeError, match="integer labels"):
         f(scores, np.ones((2, 3)))
-    with pytest.raises(TypeError, match="integer labels"):
-        f(scores, [0.0, 1.0])
+    with pytest.raises(ValueError, match=r"target\[0\] = 0.5 is no label: labels are integers"):
+        f(scores, [0.5, 1.0])
     for bad in (3, -1, -100):
         with pytest.raises(ValueError, match=rf"target\[1\] = {bad} is out of range for 3 classes"):
             f(scores, [0, bad], ignore_index=None)

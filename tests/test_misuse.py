@@ -147,7 +147,7 @@ def faults_of_values(function, given, outs):
                 yield last(f"label {label}", name, label, np.int64)
             if classes < 256:
                 yield last("label 255", name, 255, np.uint8)
-            yield Fault("float labels", rf"\b{name}\b", given | {name: given[name].astype("f8")}, outs, {})
+            yield Fault("float labels", rf"\b{name}\b", given | {name: given[name] + 0.5}, outs, {})
     if subject.kind == "soft":
         yield Fault(
             "integer shares", r"\btarget\b", given | {"target": np.ones(given[first].shape, "i8")}, outs, {}

@@ -585,8 +585,9 @@ def test_progress(capsys, monkeypatch):
     pytest.importorskip("tqdm", reason="tqdm is optional")
     evaluated(progress=True)
     assert "1.00k/1.00k" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    with pytest.raises(ImportError, match=r'pip install "fastloss\[evaluate\]"'):
+    with pytest.raises(ImportError, match=r'pip install tqdm, or "\.\[evaluate\]" in a clone'):
         evaluated(progress=True)
 
 

@@ -30,7 +30,7 @@ HEAD = '''\
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, TypeVar, overload, type_check_only
+from typing import Any, Literal, Protocol, Self, TypeVar, overload, type_check_only
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -52,16 +52,17 @@ _Out = TypeVar("_Out", bound=_SupportsArray)
 _HessOut = TypeVar("_HessOut", bound=_SupportsArray)
 _Grads = tuple[NDArray[Any], NDArray[Any]]
 
-@type_check_only
-class _Loss:
-    """What every loss can do."""
+class Loss:
+    """What every loss can do: `fl.losses` lists them."""
 
     __name__: str
     __signature__: inspect.Signature
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def bind(self, **parameters: Any) -> Self:
+        """{bind}"""
 {common}
 
-losses: Mapping[str, _Loss]
+losses: Mapping[str, Loss]
 metrics: Mapping[str, Callable[..., Any]]
 '''
 
@@ -187,7 +188,7 @@ def loss_class(loss: Any) -> str:
         lines += overloads("intercept", [(arguments(start), returned(start))], doc("intercept"))
     if loss._inverse_link:
         lines += inverse_link(loss, doc("inverse_link"))
-    return instance(loss, "_Loss", lines)
+    return instance(loss, "Loss", lines)
 
 
 def inverse_link(loss: Any, doc: str | None) -> list[str]:
@@ -238,7 +239,8 @@ def stub() -> str:
     config = textwrap.indent(inspect.getdoc(fl.show_config) or "", "    ").strip() + "\n    "
     common = [definition(name, [], "Any", method=True, doc=inspect.getdoc(getattr(type(fl.mae), name)))
               .replace("(self)", "(self, *args: Any, **kwargs: Any)") for name in COMMON]
-    parts = [HEAD.format(show_config=config, common="\n".join(common))]
+    bind = textwrap.indent(str(inspect.getdoc(fl.Loss.bind)), " " * 8).strip()
+    parts = [HEAD.format(show_config=config, common="\n".join(common), bind=f"{bind}\n        ")]
     parts += [loss_class(loss) for loss in fl.losses.values()]
     parts += [metric_class(metric) for metric in fl.metrics.values()]
     parts.append(gather_class(fl.gather_log_softmax))
