@@ -323,7 +323,7 @@ def test_a_missing_library_is_named_with_its_extra():
     from fastloss._optional import require
 
     assert require("json", "nothing") is __import__("json")
-    with pytest.raises(ImportError, match=r"needs no_such_library.*install no_such_library, or \"\.\[some\]\""):
+    with pytest.raises(ImportError, match=r"needs no_such_library.*no_such_library, or \"\.\[some\]\""):
         require("no_such_library.part", "some")
 
 
@@ -334,3 +334,77 @@ def test_a_library_that_lacks_one_of_its_own_says_which(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="its_other_half"):
         require("half_a_library", "some")
+
+
+# --- a loss with parameters fixed ---------------------------------------------------------------------
+
+
+def test_bind_fixes_parameters_for_all_methods():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((20, 4)), rng.integers(0, 4, 20)
+    bound = fl.focal.bind(gamma=3.0)
+    own = dict(gamma=3.0, class_weight=[1, 2, 1, 3.0])
+    assert isinstance(bound, fl.Loss) and repr(bound) == "<loss fastloss.focal(gamma=3.0)>"
+    assert bound(x, y) == fl.focal(x, y, gamma=3.0) != fl.focal(x, y)
+    assert fl.focal(x, y) == fl.focal(x, y, gamma=2.0)  # the loss itself is what it was
+    twice = bound.bind(class_weight=own["class_weight"])
+    for method in ("grad", "value_and_grad", "grad_and_hess"):
+        for got, want in zip(getattr(twice, method)(x, y), getattr(fl.focal, method)(x, y, **own)):
+            np.testing.assert_array_equal(got, want)
+    assert bound(x, y, gamma=1.0) == fl.focal(x, y, gamma=1.0)  # what a call says goes
+    np.testing.assert_array_equal(twice.intercept(y), fl.focal.intercept(y, **own))
+    smooth = fl.cross_entropy.bind(logit_scale=2.0, z_loss=0.1)
+    np.testing.assert_array_equal(smooth.inverse_link(x), fl.cross_entropy.inverse_link(x, logit_scale=2.0))
+    np.testing.assert_array_equal(smooth.intercept(y), fl.cross_entropy.intercept(y, logit_scale=2.0))
+    assert fl.gaussian_nll.bind(var=2.0)(x, x + 1) == fl.gaussian_nll(x, x + 1, var=2.0)
+    for again in (pickle.loads(pickle.dumps(twice)), copy.deepcopy(twice)):
+        assert again(x, y) == twice(x, y) and repr(again) == repr(twice)
+    assert inspect.signature(bound.grad).parameters["gamma"].default == 3.0
+    with pytest.raises(ValueError, match="gamma = -1 must be >= 0"):
+        fl.focal.bind(gamma=-1)
+    with pytest.raises(TypeError, match=r"focal.bind\(\) got .* keyword argument 'gama': did you mean 'gamma'"):
+        fl.focal.bind(gama=1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'sample_weight'"):
+        fl.mse.bind(sample_weight=[1])
+
+
+def test_a_bound_loss_goes_wherever_a_loss_goes():
+    from fastloss.boosting import xgboost_metric, xgboost_objective
+
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((20, 4), dtype=np.float32), rng.integers(0, 4, 20)
+    bound = fl.focal.bind(gamma=3.0)
+    seen = fl.Accumulator([bound, "accuracy"]).update(x, y)
+    assert seen.result()["focal"] == bound(x, y)
+    assert fl.Accumulator("focal", gamma=3.0).merge(fl.Accumulator(bound).update(x, y)).count == 20
+    assert fl.evaluate(x, y, bound) == bound(x, y)
+    got, want = xgboost_objective(bound), xgboost_objective("focal", gamma=3.0)
+    assert repr(got) == repr(want)
+    np.testing.assert_array_equal(got(y, x), want(y, x))
+    assert xgboost_metric(bound)(y, x) == xgboost_metric("focal", gamma=3.0)(y, x)
+    got, want = xgboost_objective(bound, gamma=1.0), xgboost_objective("focal", gamma=1.0)
+    np.testing.assert_array_equal(got(y, x), want(y, x))
+
+
+@pytest.mark.parametrize("name", fl.losses)
+def test_signatures_of_methods_are_full(name):
+    loss = fl.losses[name]
+    own = list(loss.__signature__.parameters)
+    results = ("value_and_grad", ["out"]), ("grad", ["out"]), ("grad_and_hess", ["out", "hess_out"])
+    for method, more in results:
+        if hasattr(loss, method):
+            bound = getattr(loss, method)
+            assert list(inspect.signature(bound).parameters) == own + more
+            assert bound.__doc__ == getattr(fl.Loss, method, bound).__doc__ and bound.__name__ == method
+            assert pickle.loads(pickle.dumps(bound)) == bound
+    if loss._intercept is not None:
+        assert list(inspect.signature(loss.intercept).parameters)[:2] == ["target", "sample_weight"]
+
+
+def test_the_repr_of_an_accumulator_shows_what_it_has_seen():
+    x, y = np.array([[2.0, 0], [0, 1]]), np.array([0, 0])
+    seen = fl.Accumulator(["accuracy", ("focal", {"gamma": 1})])
+    nothing = ", of nothing yet"
+    assert repr(seen) == f"<Accumulator of accuracy: accuracy{nothing}; focal: focal, gamma=1{nothing}>"
+    seen.update(x, y)
+    assert repr(seen).startswith("<Accumulator of accuracy: accuracy = 0.5 of 2; focal: focal, gamma=1 = 0.3")

@@ -357,15 +357,21 @@ def test_what_is_missing_is_named(files, capsys, asked, words):
     assert words in refused(capsys, *asked)
 
 
-def test_weights_that_overflow_are_words_in_json(files, capsys):
-    np.save("w.npy", np.full(N, 1e308))
-    main(["evaluate", "x.npy", "y.npy", "--metric", "accuracy", "--weights", "w.npy", "--json"])
+def test_what_is_no_number_is_a_word_in_json(files, capsys):
+    np.save("x.npy", np.where(LOGITS == LOGITS[3, 3], np.nan, LOGITS))
+    main(["evaluate", "x.npy", "y.npy", "--loss", "cross_entropy", "--json"])
 
     def no_such_number(word):
         raise AssertionError(word)
 
     found = json.loads(capsys.readouterr().out, parse_constant=no_such_number)
-    assert found["weight"] == {"accuracy": "inf"}
+    assert found["results"] == {"cross_entropy": "nan"}
+
+
+def test_weights_that_overflow(files, capsys):
+    np.save("w.npy", np.full(N, 1e308))
+    said = refused(capsys, "x.npy", "y.npy", "--metric", "accuracy", "--weights", "w.npy")
+    assert "the weights sum to inf: the mean divides by their sum" in said
 
 
 def test_one_loss_with_two_settings(files, capsys):
@@ -398,6 +404,75 @@ def test_no_row_counts(files, capsys):
     out, err = capsys.readouterr()
     assert json.loads(out)["results"] == {"cross_entropy": "nan"}
     assert err.startswith("fastloss evaluate: warning: mean of nothing") and err.count("\n") == 1
+
+
+def test_a_part_without_rows_between_others(files, capsys):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is optional")
+    pq = pytest.importorskip("pyarrow.parquet")
+    for i, part in enumerate((LOGITS[:400], LOGITS[:0], LOGITS[400:])):
+        pq.write_table(pa.table({"scores": part.tolist()}), f"part-{i}.parquet")
+    pq.write_table(pa.table({"scores": pa.nulls(0)}), "part-3.parquet")
+    found = run(capsys, "part-*.parquet", "y.npy", *ASKED, *SMALL)
+    assert found["results"] == expected(LOGITS.astype("f8"))
+    with pytest.warns(RuntimeWarning, match="mean of nothing"):
+        fl.evaluate(LOGITS[:0], LABELS[:0], "cross_entropy")
+    pq.write_table(pa.table({"label": pa.array([], pa.int64())}), "none.parquet")
+    assert "none.parquet: target has 0 rows" in refused(capsys, "x.npy", "none.parquet", *ASKED)
+
+
+def test_columns_with_colons_and_commas(files, capsys):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is optional")
+    pq = pytest.importorskip("pyarrow.parquet")
+    names = ["a:b", "a,c", 'd"e', *"fghi"]
+    columns = {name: LOGITS[:, i] for i, name in enumerate(names)} | {"model:v1,best": LABELS}
+    pq.write_table(pa.table(columns), "odd.parquet")
+    asked = ','.join('"' + name.replace('"', '""') + '"' for name in names)
+    found = run(capsys, f"odd.parquet:{asked}", "odd.parquet:model:v1,best", *ASKED, *SMALL)
+    assert found["results"] == expected()
+    one = run(capsys, "odd.parquet:a:b", "odd.parquet:a,c", "--loss", "mse")
+    assert one["results"]["mse"] == pytest.approx(fl.mse(LOGITS[:, 0], LOGITS[:, 1]), rel=1e-6)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_pipe(files):
+    command = f"{sys.executable} -m fastloss evaluate"
+    asked, one = " ".join(map(repr, [*ASKED, *SMALL])), "--loss cross_entropy"
+    shell = (f"cat x.npy | {command} - y.npy {asked} --json; mkfifo pipe; "
+             f"cat y.npy > pipe & {command} x.npy pipe {one} --json; "
+             f"head -c 20000 x.npy | {command} - y.npy {one}")
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])})
+    first, second = done.stdout.splitlines()
+    assert json.loads(first)["results"] == expected()
+    assert json.loads(second)["results"]["cross_entropy"] == pytest.approx(fl.cross_entropy(LOGITS, LABELS))
+    assert re.search(r"/dev/stdin: row \d+ or soon after it: the file ends", done.stderr)
+
+
+def test_what_there_is_and_which_version(capsys):
+    listed = ["evaluate", "--list"], ["--metric:", "  focal:gamma=2.0,"]
+    for asked, words in ((["--version"], [f"fastloss {fl.__version__}"]), listed):
+        with pytest.raises(SystemExit) as ended:
+            main(asked)
+        out = capsys.readouterr().out
+        assert ended.value.code == 0 and all(word in out for word in words)
+    for name in (*fl.losses, *fl.metrics):
+        assert f"\n  {name}" in out
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    assert capsys.readouterr().out.startswith("usage: fastloss evaluate")
+
+
+@pytest.mark.parametrize("asked", [["bench"], ["demo"], ["evaluate", "x.npy", *ASKED]], ids=str)
+def test_ctrl_c_is_one_line_and_130(files, capsys, monkeypatch, asked):
+    from fastloss import _bench, _command, _demo
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    for module, name in ((_bench, "run"), (_demo, "run"), (_command, "_found")):
+        monkeypatch.setattr(module, name, interrupted)
+    assert main(asked) == 130
+    assert capsys.readouterr().err == "\nfastloss: interrupted\n"
 
 
 # ---- as a process --------------------------------------------------------------------------------------

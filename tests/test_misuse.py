@@ -160,7 +160,7 @@ def faults_of_values(function, given, outs):
             if subject.own.get("labels") != "01":
                 yield last(f"target {value}", "target", value, F8)
     if subject.name == "binary_accuracy":
-        for value in (-1, 2, 0.5, np.nan):
+        for value in (0 if subject.own.get("labels") == "pm1" else -1, 2, 0.5, np.nan):
             yield last(f"target {value}", "target", value, F8)
     if "y" in given:
         for value in (0, 2, np.nan):

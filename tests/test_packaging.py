@@ -73,6 +73,24 @@ def wheel(built):
     return built.parent.parent / "wheel"
 
 
+def test_without_a_compiler_one_sentence_says_what_to_install(tree):
+    command = [sys.executable, "setup.py", "-q", "build_ext"]
+    environment = {**os.environ, "CC": "no-such-compiler"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tree, env=environment)
+    said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode != 0 and len(said) == 1, done.stderr
+    assert "needs a C compiler, and 'no-such-compiler' compiles nothing here: install gcc or clang" in said[0]
+    assert not re.search("OpenMP not found|has no __AVX", done.stdout + done.stderr)
+
+
+def test_a_clone_that_is_not_built_says_so(tree):
+    done = subprocess.run([sys.executable, "-c", "import fastloss"], capture_output=True, text=True,
+                          cwd=tree)  # fmt: skip
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert re.fullmatch(r"ImportError: fastloss is not built in .*tree.fastloss: pip install \. .*", last)
+
+
 @pytest.mark.slow
 def test_sdist_holds_what_a_build_and_a_test_run_need(tree, sdist):
     held = files(sdist)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fastloss as fl
 import fastloss.sklearn as ours
 
 REASON = "scikit-learn is optional"
@@ -519,3 +520,40 @@ def test_the_page_runs_as_it_stands():
     assert made["scores"].shape == (3,) and made["search"].best_params_ == {"max_depth": 5}
     named = {*re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\|.*$", page.read_text(), re.MULTILINE)))}
     assert named == {*FUNCTIONS, *ours.scorers}
+
+
+def test_a_scorer_of_any_loss():
+    linear = pytest.importorskip("sklearn.linear_model")
+    selection = pytest.importorskip("sklearn.model_selection")
+    X, y = pytest.importorskip("sklearn.datasets").load_iris(return_X_y=True)
+    words = np.array(["setosa", "versicolor", "virginica"])[y]
+    model, w = linear.LogisticRegression(max_iter=1000).fit(X, words), np.linspace(0, 1, len(y))
+    raw, p = model.decision_function(X), model.predict_proba(X)
+    for loss, own, want in (
+        ("cross_entropy", {}, fl.cross_entropy(raw, y)),
+        (fl.focal.bind(gamma=1.0), {}, fl.focal(raw, y, gamma=1.0)),
+        ("log_loss", {}, fl.log_loss(p, y)), ("nll", {}, fl.nll(np.log(p), y)),
+        ("brier_from_probabilities", {}, fl.brier_from_probabilities(p, y)),
+        ("cross_entropy", {"label_smoothing": 0.1}, fl.cross_entropy(raw, y, label_smoothing=0.1)),
+    ):  # fmt: skip
+        made = pickle.loads(pickle.dumps(ours.scorer(loss, **own)))
+        assert made(model, X, words) == -want
+    assert ours.scorer("focal")(model, X, words, sample_weight=w) == -fl.focal(raw, y, sample_weight=w)
+    two = linear.LogisticRegression(max_iter=1000).fit(X[50:], words[50:])
+    score = two.decision_function(X[50:])
+    want = fl.binary_cross_entropy_with_logits(score, (y[50:] == 2) * 1.0)
+    for name in ("binary_cross_entropy_with_logits", "soft_margin", "cross_entropy", "binary_cross_entropy"):
+        assert ours.scorer(name)(two, X[50:], words[50:]) == pytest.approx(-want, rel=1e-9)
+    ridge = linear.Ridge().fit(X, X[:, 0])
+    want = fl.huber(ridge.predict(X), X[:, 0], delta=0.01)
+    assert ours.scorer("huber", delta=0.01)(ridge, X, X[:, 0]) == -want
+    scores = selection.cross_val_score(model, X, words, scoring=ours.scorer(fl.focal.bind(gamma=2.0)), cv=3)
+    assert (-0.2 < scores).all() and (scores < 0).all()
+    with pytest.raises(ValueError, match=r"y\[1\] = 'rose' is none of the classes"):
+        ours.scorer("focal")(model, X[:2], ["setosa", "rose"])
+    with pytest.raises(ValueError, match="loss = 'focus' is not one of"):
+        ours.scorer("focus")
+    with pytest.raises(TypeError, match="loss is 7"):
+        ours.scorer(7)
+    with pytest.raises(TypeError, match="delta"):
+        ours.scorer("focal", delta=1)

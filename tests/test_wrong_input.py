@@ -1,5 +1,5 @@
 """P9, wrong input never passes in silence: scores that are no probabilities, labels in other clothes, weights
-whose sum is no number, keywords of other libraries. Each is taken where that is harmless, else told what to do."""
+whose sum is no number, keywords of other libraries. Each is taken where harmless, or told what to do."""
 
 import inspect
 import warnings
@@ -254,7 +254,7 @@ def test_named_axes():
     want = fl.cross_entropy(scores.values, labels, axis=1)
     assert fl.cross_entropy(scores, labels, axis="class") == want
     assert fl.cross_entropy(scores, xarray.DataArray(labels, dims=("time", "place")), axis="class") == want
-    with pytest.raises(ValueError, match="axis = 'classes' is none of .*, 'time', 'class', 'place'"):
+    with pytest.raises(ValueError, match=r"axis = 'classes' is none of .*, 'time', 'class', 'place'"):
         fl.cross_entropy(scores, labels, axis="classes")
     with pytest.raises(TypeError, match="axis = 'class' must be an integer: logits has no named axes"):
         fl.cross_entropy(scores.values, labels, axis="class")
