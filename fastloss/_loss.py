@@ -130,6 +130,8 @@ class Loss:
         for name in parameters:
             if name not in self._keywords:
                 raise TypeError(_check.unknown_keyword(f"{self.__name__}.bind", name, sorted(self._keywords)))
+        if not parameters:
+            return self
         bound: Loss = object.__new__(type(self))
         bound.__dict__.update(self.__dict__, _made={}, _fixed={**self._fixed, **parameters})
         signature = self.__signature__.parameters.values()

@@ -142,6 +142,10 @@ class _Rank:
         return [Tally(tuple(next(rest) for _ in bounds), float(weight), count) for bounds in self._bounds]
 
 
+# Up to so many classes two passes over them take less than what one pass has to write of each row.
+_NARROW = 16
+
+
 class _Softmax:
     """What `cross_entropy.rows` knows: cross entropy or perplexity, entropy, accuracy and zero_one."""
 
@@ -149,9 +153,18 @@ class _Softmax:
         self.serves = serves
         self._names = [specs[i].thing.__name__ for i in serves]
         self._parameters = _softmax(specs[serves[0]])
+        ranked = [i for i, name in zip(serves, self._names) if name in ("accuracy", "zero_one")]
+        alone = [i for i in serves if i not in ranked]
+        self._apart: list[Pass] = [_Alone(alone, specs), _Rank(ranked, specs)] if ranked else []
 
     def __call__(self, batch: Batch) -> list[Tally]:
-        target = _check.as_array("target", batch.target)
+        scores, axis = _check.scores("logits", batch.pred), self._parameters["axis"]
+        axis, _ = _check.class_axis("logits", scores, axis)
+        target = _check.labels("target", batch.target, scores, axis, "logits", _core.LABELS | _core.SOFT)
+        batch = batch._replace(pred=scores, target=target)
+        if self._apart and "entropy" not in self._names and scores.shape[axis] <= _NARROW:
+            found = {i: tally for each in self._apart for i, tally in zip(each.serves, each(batch))}
+            return [found[i] for i in self.serves]
         soft = target.dtype.kind not in "iub" and target.size > 0
         if soft and not {"accuracy", "zero_one"}.isdisjoint(self._names):
             raise TypeError(f"target has dtype {target.dtype}: it must hold integer labels")

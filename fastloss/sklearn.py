@@ -447,13 +447,13 @@ def scorer(loss: Any, **parameters: Any) -> Any:
 
     >>> import fastloss as fl
     >>> from fastloss.sklearn import scorer
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = LogisticRegression(max_iter=1000).fit(X, y)
+    >>> class Certain:
+    ...     classes_ = np.array(["cat", "dog"])
+    ...     def decision_function(self, X):
+    ...         return X[:, 1] - X[:, 0]
     >>> score = scorer(fl.focal.bind(gamma=2.0))
-    >>> round(score(model, X, y), 2)
-    -0.04
+    >>> round(score(Certain(), np.array([[0.0, 2.0], [1.0, 0.0]]), ["dog", "cat"]), 4)
+    -0.0126
     """
     if isinstance(loss, str):
         if loss not in losses:

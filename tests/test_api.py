@@ -362,7 +362,7 @@ def test_bind_fixes_parameters_for_all_methods():
     assert inspect.signature(bound.grad).parameters["gamma"].default == 3.0
     with pytest.raises(ValueError, match="gamma = -1 must be >= 0"):
         fl.focal.bind(gamma=-1)
-    with pytest.raises(TypeError, match=r"focal.bind\(\) got .* keyword argument 'gama': did you mean 'gamma'"):
+    with pytest.raises(TypeError, match=r"focal.bind\(\) got .* keyword .* 'gama': did you mean 'gamma'"):
         fl.focal.bind(gama=1)
     with pytest.raises(TypeError, match="unexpected keyword argument 'sample_weight'"):
         fl.mse.bind(sample_weight=[1])
@@ -407,4 +407,4 @@ def test_the_repr_of_an_accumulator_shows_what_it_has_seen():
     nothing = ", of nothing yet"
     assert repr(seen) == f"<Accumulator of accuracy: accuracy{nothing}; focal: focal, gamma=1{nothing}>"
     seen.update(x, y)
-    assert repr(seen).startswith("<Accumulator of accuracy: accuracy = 0.5 of 2; focal: focal, gamma=1 = 0.3")
+    assert "accuracy: accuracy = 0.5 of 2; focal: focal, gamma=1 = 0.487" in repr(seen)

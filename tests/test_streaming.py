@@ -253,10 +253,11 @@ def _one(spec):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("label", range(3))
-def test_accuracy_beside_cross_entropy_where_the_softmax_is_undefined(dtype, label):
+@pytest.mark.parametrize("classes", [3, 20])  # of two passes, and of one
+def test_accuracy_beside_cross_entropy_where_the_softmax_is_undefined(dtype, label, classes):
     inf, nan = np.inf, np.nan
     rows = [[inf, 0, 0], [0, inf, 0], [inf, inf, 0], [-inf] * 3, [-inf, 0, 0], [nan, 0, 1], [0, 0, 0]]
-    for row in np.array(rows, dtype):
+    for row in np.pad(np.array(rows, dtype), ((0, 0), (0, classes - 3)), constant_values=-inf):
         both = fl.Accumulator(["cross_entropy", "accuracy", "zero_one"]).update(row[None], [label]).result()
         assert both["accuracy"] == fl.accuracy(row[None], [label]) == 1 - both["zero_one"]
 
@@ -286,8 +287,14 @@ def test_one_pass_is_made_where_one_is_enough(monkeypatch):
         (["entropy", "accuracy"], ["rank", "transform"]),
     ]:
         calls.clear()
-        fl.Accumulator(asked).update(LOGITS, KEPT)
+        fl.Accumulator(asked).update(np.tile(LOGITS, 4), KEPT)
         assert calls == expected, asked
+    # Of few classes a pass each takes less than one that keeps four numbers of each row.
+    calls.clear()
+    found = fl.Accumulator(["accuracy", "cross_entropy", "zero_one"]).update(LOGITS, KEPT).result()
+    assert calls == ["run", "rank"] and list(found) == ["accuracy", "cross_entropy", "zero_one"]
+    assert found["cross_entropy"] == fl.cross_entropy(LOGITS, KEPT)
+    assert found["accuracy"] == fl.accuracy(LOGITS, KEPT)
 
 
 def test_images_have_their_classes_on_another_axis():
