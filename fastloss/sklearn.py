@@ -453,7 +453,7 @@ def scorer(loss: Any, **parameters: Any) -> Any:
     ...         return X[:, 1] - X[:, 0]
     >>> score = scorer(fl.focal.bind(gamma=2.0))
     >>> round(score(Certain(), np.array([[0.0, 2.0], [1.0, 0.0]]), ["dog", "cat"]), 4)
-    -0.0126
+    -0.0122
     """
     if isinstance(loss, str):
         if loss not in losses:

@@ -103,6 +103,7 @@ struct fl_run {
     ptrdiff_t step[FL_ROLES];
     const double *weight;  /* one a row, or NULL */
     void *value;           /* one a row, in the table's type: where the kernel leaves the loss */
+    int *breach;           /* where a kernel that reads the label's score alone says that it broke its rule, or NULL */
 };
 
 enum { FL_BLOCK = 1024 };  /* rows in a block at most, and elements of a wide row in one L1 block */

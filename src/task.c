@@ -122,12 +122,11 @@ static int scores_pass(const fl_call *call, const fl_run *run) {
     return 1;
 }
 
-/* Does one row break it with a score that the loss reads? `label` is -1 of a soft target. */
-static int row_breaks(const fl_call *call, const fl_run *run, ptrdiff_t i, int64_t label) {
+/* Does one row break it with a score that the loss reads? */
+static int row_breaks(const fl_call *call, const fl_run *run, ptrdiff_t i) {
     const fl_operand *op = &call->op[FL_PRED], *target = &call->op[FL_TARGET];
     const char *scores = run->data[FL_PRED] + i * run->step[FL_PRED], *q = run->data[FL_TARGET];
     if (call->reads_all) return breach(call, call->score_rule, scores, op->type, op->along, call->classes, NULL) >= 0;
-    if (label >= 0) return breach(call, call->score_rule, scores + label * op->along, op->type, 0, 1, NULL) >= 0;
     for (ptrdiff_t c = 0; c < call->classes; c++) {
         double mass = 0;
         convert(&mass, q + i * run->step[FL_TARGET] + c * target->along, target->type, 0, 1);
@@ -137,19 +136,35 @@ static int row_breaks(const fl_call *call, const fl_run *run, ptrdiff_t i, int64
     return 0;
 }
 
-/* The scores of a run of rows, of those that count and whose labels are no other error. */
+static int reads_the_label_alone(const fl_call *call) { return call->op[FL_LABEL].data && !call->reads_all; }
+
+/* Does a row count? One whose label is out of range is another error. */
+static int counts(const fl_call *call, const fl_run *run, const int64_t *label, ptrdiff_t i) {
+    if (run->weight && run->weight[i] == 0) return 0;
+    if (!call->op[FL_LABEL].data) return 1;
+    if (call->softmax.has_ignore && label[i] == call->softmax.ignore_index) return 0;
+    return (uint64_t)label[i] < (uint64_t)call->classes;
+}
+
+/* The scores of a run of rows that count. */
 static void scan_scores(const fl_call *call, const fl_run *run, ptrdiff_t *found) {
+    const fl_operand *op = &call->op[FL_PRED], *labels = &call->op[FL_LABEL];
     int64_t label[LABELS];
-    int labels = call->op[FL_LABEL].data != NULL;
+    double score[LABELS];
+    ptrdiff_t at = -1;
     if (call->score_rule == FL_ANY || *found >= 0) return;
-    if ((call->reads_all || !labels) && scores_pass(call, run)) return;
-    if (labels) load_labels(label, run->data[FL_LABEL], call->op[FL_LABEL].type, run->step[FL_LABEL], run->n);
-    for (ptrdiff_t i = 0; i < run->n && *found < 0; i++) {
-        if (run->weight && run->weight[i] == 0) continue;
-        if (labels && call->softmax.has_ignore && label[i] == call->softmax.ignore_index) continue;
-        if (labels && (uint64_t)label[i] >= (uint64_t)call->classes) continue;
-        if (row_breaks(call, run, i, labels ? label[i] : -1)) *found = run->row + i;
+    if (!reads_the_label_alone(call) && scores_pass(call, run)) return;
+    if (labels->data) load_labels(label, run->data[FL_LABEL], labels->type, run->step[FL_LABEL], run->n);
+    if (reads_the_label_alone(call)) {
+        for (ptrdiff_t i = 0; i < run->n; i++) {
+            const char *row = run->data[FL_PRED] + i * run->step[FL_PRED];
+            score[i] = counts(call, run, label, i) ? load_one(row + label[i] * op->along, op->type) : 0;
+        }
+        at = breach(call, call->score_rule, (const char *)score, FL_F64, sizeof *score, run->n, NULL);
     }
+    for (ptrdiff_t i = 0; !reads_the_label_alone(call) && i < run->n && at < 0; i++)
+        if (counts(call, run, label, i) && row_breaks(call, run, i)) at = i;
+    if (at >= 0) *found = run->row + at;
 }
 
 static void scan_block_of_elements(const fl_call *call, ptrdiff_t row, ptrdiff_t n, fl_scan *found) {
@@ -197,6 +212,7 @@ void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t tas
 /* The losses of a block of rows, run by run; and whether a score broke its rule. */
 static int block_of_rows(const fl_call *call, fl_run *run, ptrdiff_t row, ptrdiff_t n, double *values, double *weights) {
     ptrdiff_t bad_score = -1;
+    int breaks = 0;
     size_t size = (size_t)call->table->bits / 8;
     for (ptrdiff_t done = 0; done < n; done += run->n) {
         *run = next_run(call, run, row + done, n - done);
@@ -205,11 +221,12 @@ static int block_of_rows(const fl_call *call, fl_run *run, ptrdiff_t row, ptrdif
             convert(weights + done, run->data[FL_WEIGHT], call->op[FL_WEIGHT].type, run->step[FL_WEIGHT], run->n);
             run->weight = weights + done;
         }
-        if (call->looks_at_scores) scan_scores(call, run, &bad_score);
+        run->breach = call->looks_at_scores ? &breaks : NULL;
+        if (call->looks_at_scores && !reads_the_label_alone(call)) scan_scores(call, run, &bad_score);
         call->kernel(call, run);
         if (call->op[FL_VALUE].data) call->table->put_values(call, run);
     }
-    return bad_score >= 0;
+    return breaks || bad_score >= 0;
 }
 
 /* What a call looks at on the way is seen again, with its weights, where this finds anything. */

@@ -92,6 +92,14 @@ static void write_at_label(place at, const hard *y, int role, const T *entry) {
     }
 }
 
+/* Does one of LANES scores break the rule of the call? Zeros break none. */
+INLINE int breaks_rule(const fl_call *call, const T *x) {
+    int logs = call->score_rule == FL_LOG_PROBABILITY, any = 0;
+    T most = (T)(logs ? call->room : 1 + call->room), least = logs ? -T_INF : -(T)call->room;
+    EACH_LANE(l) any |= ((x[l] > most) & (x[l] < T_INF)) | ((x[l] < least) & (x[l] > -T_INF));
+    return any;
+}
+
 /* LANES rows at once: one chunk of what stands at the labels. */
 static void label_alone(const fl_call *call, const fl_run *run, ptrdiff_t first, separable_tile *tile, const parameters *own) {
     const fl_operand *op = &call->op[FL_PRED];
@@ -105,6 +113,7 @@ static void label_alone(const fl_call *call, const fl_run *run, ptrdiff_t first,
         x[l] = load_one(row_of(run, FL_PRED, first + l) + (ptrdiff_t)y.at[l] * op->along, op->type);
         q[l] = per_class(call->softmax.gain, (ptrdiff_t)y.at[l], 1);
     }
+    if (run->breach) *run->breach |= breaks_rule(call, x);
     EACH_LANE(l) k[l] = (T)(call->scale * y.weight[l]);
     tile(x, q, 1, own, k, sum, g, h);
     for (ptrdiff_t l = 0; l < n; l++) value[l] = (T)sum[l];
