@@ -320,7 +320,7 @@ def probabilities(raw: Any, *, axis: int = -1) -> np.ndarray:
 def softmax_of(raw: Any, axis: int, transform: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """softmax of transformed raw scores, of their dtype; half formats are transformed in float32."""
     x = _check.scores("raw", raw)
-    axis, _ = _check.class_axis("raw", x, axis)
+    axis, _ = _check.class_axis("raw", x, _check.named_axis(axis, raw, "raw"))
     arithmetic = np.float64 if x.dtype == np.float64 else np.float32
     return softmax(transform(x.astype(arithmetic, copy=False)), axis=axis).astype(x.dtype, copy=False)
 

@@ -35,7 +35,14 @@ class Metric:
         _registry[self.__name__] = self
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        return self._function(*args, **options)
+        try:
+            return self._function(*args, **options)
+        except TypeError:
+            known = list(self.__signature__.parameters)
+            for name in options:
+                if name not in known:
+                    raise TypeError(_check.unknown_keyword(self.__name__, name, known)) from None
+            raise
 
     def __repr__(self) -> str:
         return f"<metric fastloss.{self.__name__}>"
@@ -307,7 +314,8 @@ def _entropies(logits: Any, axis: Any, n_threads: Any) -> np.ndarray:
     rows = _core.transform("entropy", logits, None, axis, n_threads)
     if rows is None:
         x = _check.scores("logits", logits)
-        rows = _core.transform("entropy", x, None, _check.class_axis("logits", x, axis)[0], n_threads)
+        axis, _ = _check.class_axis("logits", x, _check.named_axis(axis, logits, "logits"))
+        rows = _core.transform("entropy", x, None, axis, n_threads)
     return rows
 
 

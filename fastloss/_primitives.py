@@ -71,7 +71,7 @@ def _transform(what: str, logits: Any, axis: Any, out: Any, n_threads: Any) -> n
     if result is not None:
         return result
     x = _check.scores("logits", logits)
-    axis, shape = _check.class_axis("logits", x, axis)
+    axis, shape = _check.class_axis("logits", x, _check.named_axis(axis, logits, "logits"))
     goal = None
     if out is not None:
         rowwise = what == "logsumexp"
@@ -145,7 +145,7 @@ class GatherLogSoftmax:
     def _operands(logits: Any, index: Any,
                   axis: Any) -> tuple[np.ndarray, np.ndarray, int, dict[str, np.ndarray]]:
         x = _check.scores("logits", logits)
-        axis, _ = _check.class_axis("logits", x, axis)
+        axis, _ = _check.class_axis("logits", x, _check.named_axis(axis, logits, "logits"))
         i = _check.labels("index", index, x, axis, "logits", _core.LABELS)
         return x, i, axis, {"logits": x, "index": i}
 

@@ -158,10 +158,11 @@ class _Softmax:
         self._apart: list[Pass] = [_Alone(alone, specs), _Rank(ranked, specs)] if ranked else []
 
     def __call__(self, batch: Batch) -> list[Tally]:
-        scores, axis = _check.scores("logits", batch.pred), self._parameters["axis"]
+        scores = _check.scores("logits", batch.pred)
+        axis = _check.named_axis(self._parameters["axis"], batch.pred, "logits")
         axis, _ = _check.class_axis("logits", scores, axis)
         target = _check.labels("target", batch.target, scores, axis, "logits", _core.LABELS | _core.SOFT)
-        batch = batch._replace(pred=scores, target=target)
+        batch = batch._replace(target=target)
         if self._apart and "entropy" not in self._names and scores.shape[axis] <= _NARROW:
             found = {i: tally for each in self._apart for i, tally in zip(each.serves, each(batch))}
             return [found[i] for i in self.serves]

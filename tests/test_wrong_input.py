@@ -254,6 +254,13 @@ def test_named_axes():
     want = fl.cross_entropy(scores.values, labels, axis=1)
     assert fl.cross_entropy(scores, labels, axis="class") == want
     assert fl.cross_entropy(scores, xarray.DataArray(labels, dims=("time", "place")), axis="class") == want
+    for function in (fl.softmax, fl.logsumexp, fl.entropy, fl.focal.inverse_link):
+        np.testing.assert_array_equal(function(scores, axis="class"), function(scores.values, axis=1))
+    for function in (fl.accuracy, fl.perplexity, fl.focal, fl.gather_log_softmax):
+        got = function(scores, labels, axis="class")
+        np.testing.assert_array_equal(got, function(scores.values, labels, axis=1))
+    seen = fl.Accumulator([f"{name}:axis=class" for name in ("cross_entropy", "accuracy", "entropy")])
+    assert seen.update(scores, labels).result()["cross_entropy:axis=class"] == pytest.approx(want, rel=1e-14)
     with pytest.raises(ValueError, match=r"axis = 'classes' is none of .*, 'time', 'class', 'place'"):
         fl.cross_entropy(scores, labels, axis="classes")
     with pytest.raises(TypeError, match="axis = 'class' must be an integer: logits has no named axes"):
@@ -297,6 +304,22 @@ def test_class_weights_in_other_clothes():
         fl.cross_entropy(X, Y, class_weight={1: 1, 2: 2, 3: 3})
 
 
+def test_an_accumulator_of_several_takes_what_each_takes():
+    both = fl.Accumulator(["cross_entropy", "accuracy"])
+    for classes in (3, 20):
+        x = np.random.default_rng(0).standard_normal((4, classes))
+        want = base_of(x)
+        for target in (Y.astype(float), np.eye(classes, dtype=int)[Y], Y.tolist()):
+            assert base_of(x, target) == want
+    with pytest.raises(TypeError, match="target holds strings"):
+        both.update(X, ["a", "b", "c", "c"])
+    assert both.count == {"cross_entropy": 0, "accuracy": 0}
+
+
+def base_of(x, target=Y):
+    return fl.Accumulator(["cross_entropy", "accuracy"]).update(x, target).result()
+
+
 def test_a_keyword_of_another_library():
     for name, meant in (("weight", "sample_weight"), ("dim", "axis"), ("label_smothing", "label_smoothing"),
                         ("n_jobs", "n_threads"), ("clas_weight", "class_weight")):
@@ -304,6 +327,8 @@ def test_a_keyword_of_another_library():
             message = rf"cross_entropy\(\) got an unexpected keyword .* '{name}': did you mean '{meant}'\?"
             with pytest.raises(TypeError, match=message):
                 method(X, Y, **{name: 1})
+    with pytest.raises(TypeError, match=r"accuracy\(\) got an .* 'weight': did you mean 'sample_weight'\?"):
+        fl.accuracy(X, Y, weight=np.ones(4))
     with pytest.raises(TypeError, match="unexpected keyword argument 'temperature': it takes class_weight, "):
         fl.cross_entropy(X, Y, temperature=2.0)
 
