@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -153,7 +152,7 @@ class Accumulator:
     def __repr__(self) -> str:
         def one(name: str | None, spec: Spec, sums: _Sums) -> str:
             given = "".join(f", {k}={v!r}" for k, v in spec.given.items())
-            something = sums.weight.value() > 0
+            something = 0 < sums.weight.value() < math.inf
             value = f" = {_result(spec, sums)} of {sums.count}" if something else ", of nothing yet"
             return ("" if name is None else f"{name}: ") + spec.thing.__name__ + given + value
 
@@ -196,8 +195,8 @@ def _result(spec: Spec, sums: _Sums) -> Any:
     totals = [total.value() for total in sums.totals] or [0.0] * n
     if spec.reduction == "mean":
         weight = sums.weight.value()
-        if 0 < weight < sys.float_info.min or math.isinf(weight):
-            _check.weight_sum(weight)
+        if math.isinf(weight):
+            _check.sum_overflows()
         if weight > 0:
             totals = [total / weight for total in totals]
         else:

@@ -319,9 +319,8 @@ def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: st
         raise TypeError(of_words(name, array))
     if targets & _core.LABELS and _is_float(array.dtype) and array.shape == shape:
         return _whole(name, array, f"soft targets have the shape of {logits_name}" if soft else "")
-    if array.dtype.kind in "iub" and array.shape == logits.shape and array.ndim:
-        hot = _one_hot(name, array, axis, shape)
-        return hot if targets & _core.LABELS else array.astype(np.float64)
+    if targets & _core.LABELS and array.dtype.kind in "iub" and array.shape == logits.shape and array.ndim:
+        return _one_hot(name, array, axis, shape)
     if array.dtype.kind in "iub":
         if not targets & _core.LABELS:
             raise TypeError(f"{name} has dtype {array.dtype} and shape {array.shape}: it must hold soft "
@@ -374,7 +373,7 @@ def _one_hot(name: str, array: np.ndarray, axis: int, shape: tuple[int, ...]) ->
         raise ValueError(f"{name} has the shape of the scores, and {name}{_subscript(at)} is "
                          f"{rows[tuple(at)].tolist()}: integers of that shape must be one-hot, one 1 among "
                          f"zeros; labels must have shape {shape}")
-    return rows.argmax(-1)
+    return np.asarray(rows.argmax(-1))
 
 
 def labels_alone(name: str, value: Any) -> np.ndarray:
@@ -639,16 +638,22 @@ def _subscript(at: Sequence[int]) -> str:
     return f"[{', '.join(map(str, at))}]" if len(at) else ""
 
 
-def finite_sum(weights: np.ndarray) -> None:
-    with np.errstate(over="ignore"):
-        total = weights.sum()
+def of_ratios(weight: np.ndarray | None, total: float) -> np.ndarray:
+    """Weights of the same ratios, whose sum is a normal number where `total` is none: infinite, subnormal."""
+    w = np.asarray(1.0 if weight is None else weight, np.float64)
     if np.isinf(total):
-        weight_sum(total)
+        return np.asarray(w * 2.0**-64)
+    return np.asarray(w * 2.0**200) if 0 < total < sys.float_info.min else w
 
 
-def weight_sum(total: float) -> NoReturn:
-    raise ValueError(f"the weights sum to {total}: the mean divides by their sum, which must be a normal "
-                     "number; scale them")
+def sum_of(weights: np.ndarray) -> float:
+    with np.errstate(over="ignore"):
+        return float(weights.sum())
+
+
+def sum_overflows() -> NoReturn:
+    raise ValueError("the weights sum to inf: a stream of batches keeps their sum, which must be finite; "
+                     "scale them")
 
 
 def mean_of_nothing() -> float:

@@ -52,6 +52,10 @@ class CrossEntropy(SoftmaxLoss):
     def _facts(self, logits: Any, target: Any, n_threads: Any, axis: Any, parameters: dict[str, Any],
                entropies: bool) -> tuple[Any, ...]:
         """The fields of Rows; without entropies None stands for them, and the pass is three times as fast."""
+        for name in parameters:
+            if name not in self._keywords:
+                known = [*sorted(self._keywords), "axis", "n_threads"]
+                raise TypeError(_check.unknown_keyword(f"{self.__name__}.rows", name, known))
         p = self._own(parameters) if parameters or self._default is None else self._default
         n_threads = _check.n_threads(n_threads)
         result = _core.facts(logits, target, p, axis, n_threads, entropies)
@@ -131,20 +135,33 @@ def _brier_minimiser(target: Any, sample_weight: Any = None, *, n_classes: int |
 def _capped_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
                    class_weight: Any = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
                    logit_scale: float = 1.0, softcap: float | None = None, z_loss: float = 0.0) -> np.ndarray:
-    """log_priors through the scale and the cap: what the cap cannot reach is as near as it comes. No z_loss
-    moves them, since their logsumexp is 0; a cap centres them first."""
-    _check.non_negative("z_loss", z_loss)
+    """log_priors through the scale and the cap.
+
+    Their logsumexp is 0, so that no z_loss moves them. Where the cap cannot reach them, they are shifted and
+    clipped to it: by the shift of the least loss, found on a grid that is made finer three times.
+    """
+    z = _check.non_negative("z_loss", z_loss)
     priors = log_priors(target, sample_weight, n_classes=n_classes, class_weight=class_weight,
                         label_smoothing=label_smoothing, ignore_index=ignore_index)
     scale = _check.positive("logit_scale", logit_scale)
     if softcap is None or priors.size == 0:
         return priors / scale
     cap = _check.positive("softcap", softcap)
-    share = (priors - (priors.max() + priors.min()) / 2) / cap
-    return cap * np.arctanh(np.clip(share, _LEAST_CAPPED - 1, 1 - _LEAST_CAPPED)) / scale
+    reach = cap * (1 - 1e-6)
 
+    def clipped(shift: np.ndarray) -> np.ndarray:
+        return np.clip(priors + shift[:, None], -reach, reach)
 
-_LEAST_CAPPED = 1e-6
+    if -priors.min() <= reach:
+        return cap * np.arctanh(priors / cap) / scale
+    low, high = 0.0, -priors.min()
+    for _ in range(3):
+        shifts = np.linspace(low, high, 257)
+        u = clipped(shifts)
+        norm = u.max(1) + np.log(np.exp(u - u.max(1, keepdims=True)).sum(1))
+        best = int((norm + z * norm**2 - u @ np.exp(priors)).argmin())
+        low, high = shifts[max(best - 1, 0)], shifts[min(best + 1, 256)]
+    return cap * np.arctanh(clipped(np.array([(low + high) / 2]))[0] / cap) / scale
 
 
 def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,

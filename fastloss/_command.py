@@ -57,10 +57,13 @@ class _List(argparse.Action):
         super().__init__(**options, nargs=0)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        lines = []
         for flag, known in (("--loss", losses), ("--metric", metrics)):
-            print(f"{flag}:")
-            for name, thing in known.items():
-                print(f"  {name}{_parameters(thing)}")
+            lines += [f"{flag}:", *(f"  {name}{_parameters(thing)}" for name, thing in known.items())]
+        try:
+            _print("\n".join(lines))
+        except BrokenPipeError:
+            parser.exit(141)
         parser.exit()
 
 
@@ -130,6 +133,8 @@ def _found(options: argparse.Namespace) -> dict[str, Any]:
             raise ValueError(f"{spec.thing.__name__} needs {names} for each row, which no file here brings: "
                              "fastloss.evaluate takes it")
     given = {"pred": options.logits, "target": options.labels, "sample_weight": options.weights}
+    if list(given.values()).count("-") > 1:
+        raise ValueError("- is the standard input: it holds one array")
     sources: dict[str, Shards] = {}
     start = time.perf_counter()
     try:

@@ -879,7 +879,12 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
         norm = normalizer
     elif norm > LARGEST or (reduction == _MEAN and 0 < norm < LEAST):
         from fastloss import _check
-        _check.weight_sum(norm)
+        if reduction == _TALLY:
+            _check.sum_overflows()
+        # A mean is one of ratios: with other weights of the same ratios, whose sum is a normal number.
+        weight = _check.of_ratios(weight, norm)
+        return run(kernel, targets, names, pred, target, third, p, want, reduction, weight, None, out, other_out, axis,
+                   n_threads, hess_factor, hess_least, fresh, hess_floor)
     c.scale = 1 / norm if norm > 0 else 0
     c.hess_factor, c.hess_least = hess_factor, hess_least
     if hess_floor >= 0:

@@ -32,6 +32,7 @@ _READ_ERRORS = (OSError, EOFError, ValueError, TypeError, SyntaxError, RuntimeEr
 
 FORMATS = ".npy, .npz or .parquet"
 _PARQUET = (".parquet", ".pq")
+_STDIN = "/dev/stdin"
 
 
 def open_files(name: str, pattern: str) -> Shards:
@@ -51,7 +52,7 @@ def open_files(name: str, pattern: str) -> Shards:
 
 def _matching(pattern: str) -> tuple[list[str], str | None]:
     if pattern == "-":
-        return ["/dev/stdin"], None
+        return [_STDIN], None
     # The longest path that is there: names of columns may hold colons.
     for at in (len(pattern), *(m.start() for m in reversed([*re.finditer(":", pattern)]))):
         path, key = pattern[:at], pattern[at + 1 :] if at < len(pattern) else None
@@ -76,7 +77,7 @@ def _is_empty(path: str) -> bool:
 
 def _open(path: str, key: str | None) -> File:
     suffix = Path(path).suffix.lower()
-    if key is None and stat.S_ISFIFO(os.stat(path).st_mode):
+    if key is None and (path == _STDIN or stat.S_ISFIFO(os.stat(path).st_mode)):
         return Npy(path, _Piped(path), math.inf)
     if suffix == ".npy":
         if key is not None:

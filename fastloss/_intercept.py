@@ -44,7 +44,7 @@ def best_constant(name: str, solve: Solver) -> Callable[..., float]:
         w = _check.spread_weights(sample_weight, t.shape)
         counts = w > 0
         y, w = t[counts].astype(np.float64), w[counts]
-        _check.finite_sum(w)
+        w = _check.of_ratios(w, _check.sum_of(w))
         if not y.size:
             return _check.mean_of_nothing()
         if np.isnan(y).any():
@@ -226,7 +226,7 @@ def _class_sums(target: Any, sample_weight: Any, n_classes: int | None, class_we
         for at in np.argwhere(keep & ((t < 0) | (t >= n_classes)))[:1]:
             where = ", ".join(map(str, at))
             raise ValueError(f"target[{where}] = {t[tuple(at)]} is out of range for {n_classes} classes")
-        s = _check.spread_weights(sample_weight, t.shape)[keep]
+        s = _ratios(sample_weight, t.shape)[keep]
         mass = np.bincount(t[keep].astype(np.int64), weights=s, minlength=n_classes)
     elif t.ndim == 0:
         raise ValueError("target is a scalar: soft targets need a class axis, shape (..., C)")
@@ -235,12 +235,16 @@ def _class_sums(target: Any, sample_weight: Any, n_classes: int | None, class_we
         for at in np.argwhere(t < 0)[:1]:
             where = ", ".join(map(str, at))
             raise ValueError(f"target[{where}] = {t[tuple(at)]} is negative: soft targets must be >= 0")
-        s = _check.spread_weights(sample_weight, t.shape[:-1])
+        s = _ratios(sample_weight, t.shape[:-1])
         mass = (s[s > 0][:, None] * t[s > 0].astype(np.float64)).sum(0)
     if weight is not None and len(weight) != n_classes:
         raise ValueError(f"class_weight has {len(weight)} entries, {n_classes} classes: one each is needed")
-    _check.finite_sum(s)
     return mass, s.sum(), np.ones(n_classes) if weight is None else weight
+
+
+def _ratios(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
+    w = _check.spread_weights(sample_weight, shape)
+    return _check.of_ratios(w, _check.sum_of(w))
 
 
 def class_mass(target: Any, sample_weight: Any = None, n_classes: int | None = None, class_weight: Any = None,

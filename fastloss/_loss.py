@@ -11,6 +11,7 @@ parameters and gives them to the core.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from types import FunctionType, MappingProxyType, MethodType
@@ -133,7 +134,8 @@ class Loss:
         if not parameters:
             return self
         bound: Loss = object.__new__(type(self))
-        bound.__dict__.update(self.__dict__, _made={}, _fixed={**self._fixed, **parameters})
+        # Copies, since a caller may write to what was given.
+        bound.__dict__.update(self.__dict__, _made={}, _fixed={**self._fixed, **copy.deepcopy(parameters)})
         signature = self.__signature__.parameters.values()
         fixed = [p.replace(default=bound._fixed.get(p.name, p.default)) for p in signature]
         bound.__signature__ = inspect.Signature(fixed)
@@ -175,6 +177,10 @@ class Loss:
         if self._intercept is None:
             raise AttributeError(f"{self.__name__} has no intercept: no constant score is a model of it")
         fixed = _taken(self._intercept, self._fixed)
+        known = list(inspect.signature(self.intercept).parameters)
+        for name in parameters if self._rowwise else ():
+            if name not in known:
+                raise TypeError(_check.unknown_keyword(f"{self.__name__}.intercept", name, known))
         return self._intercept(target, sample_weight, **{**fixed, **parameters})
 
     def inverse_link(self, raw: Any, **options: Any) -> Any:
@@ -250,7 +256,7 @@ class Loss:
         for name in parameters:
             if name not in self._keywords:
                 known = [*self.__signature__.parameters][len(self._names):]
-                raise TypeError(_check.unknown_keyword(self.__name__, name, known))
+                raise TypeError(_check.unknown_keyword(self.__name__, name, [*known, "out"]))
         return self._parameters(*(None for _ in self._names), **{**self._fixed, **parameters})
 
     def _of_any_scores(self) -> Loss:
@@ -265,6 +271,7 @@ class Loss:
 
         twin._make = make  # type: ignore[method-assign]
         twin._default = twin._own({})
+        twin._sign_methods()
         return twin
 
     def _bind(self, args: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[Any, ...]:

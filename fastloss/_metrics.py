@@ -88,7 +88,8 @@ def accuracy(scores: Any, target: Any, *, ignore_index: int | None = -100, reduc
     """
     normalizer = _check_reduction(reduction, normalizer)
     ranks, _ = _ranks(scores, target, ignore_index, False, axis, n_threads)
-    return _reduced(*_shares(ranks, [(0, 1)], reduction, sample_weight), reduction, normalizer)[0]
+    w = _ratios(sample_weight, reduction, normalizer)
+    return _reduced(*_shares(ranks, [(0, 1)], reduction, w), reduction, normalizer)[0]
 
 
 @Metric
@@ -108,7 +109,8 @@ def zero_one(scores: Any, target: Any, *, ignore_index: int | None = -100, reduc
     """
     normalizer = _check_reduction(reduction, normalizer)
     ranks, _ = _ranks(scores, target, ignore_index, False, axis, n_threads)
-    return _reduced(*_shares(ranks, [(1, math.inf)], reduction, sample_weight), reduction, normalizer)[0]
+    w = _ratios(sample_weight, reduction, normalizer)
+    return _reduced(*_shares(ranks, [(1, math.inf)], reduction, w), reduction, normalizer)[0]
 
 
 @Metric
@@ -158,7 +160,8 @@ def top_k_accuracy(scores: Any, target: Any, *, k: Any = 1, ties: str = "first",
     ranks, classes = _ranks(scores, target, ignore_index, last, axis, n_threads)
     # A row with NaN has the rank C.
     spans = [(0.0, float(min(bound, classes))) for bound in bounds]
-    values = _reduced(*_shares(ranks, spans, reduction, sample_weight), reduction, normalizer)
+    w = _ratios(sample_weight, reduction, normalizer)
+    values = _reduced(*_shares(ranks, spans, reduction, w), reduction, normalizer)
     return np.stack(values, -1) if several else values[0]
 
 
@@ -276,7 +279,8 @@ def entropy(logits: Any, *, reduction: str = "mean", sample_weight: Any = None, 
     """
     normalizer = _check_reduction(reduction, normalizer)
     rows = _entropies(logits, axis, n_threads)
-    w = None if sample_weight is None else _check.spread_weights(sample_weight, rows.shape)
+    w = _ratios(sample_weight, reduction, normalizer)
+    w = None if w is None else _check.spread_weights(w, rows.shape)
     if reduction == "none":
         return rows if w is None else _weighted(rows, w, rows.dtype)
     total, weight = _summed(rows, w)
@@ -317,6 +321,16 @@ def _entropies(logits: Any, axis: Any, n_threads: Any) -> np.ndarray:
         axis, _ = _check.class_axis("logits", x, _check.named_axis(axis, logits, "logits"))
         rows = _core.transform("entropy", x, None, axis, n_threads)
     return rows
+
+
+def _ratios(sample_weight: Any, reduction: str, normalizer: float | None) -> Any:
+    """Of a mean the ratios of the weights count: others, where their sum is no normal number."""
+    if sample_weight is None or reduction != "mean" or normalizer is not None:
+        return sample_weight
+    w = _check.as_array("sample_weight", sample_weight)
+    if w.dtype.kind not in "fiub":
+        return sample_weight
+    return _check.of_ratios(w, _check.sum_of(np.asarray(w, np.float64)))
 
 
 def _summed(values: np.ndarray, w: np.ndarray | None) -> tuple[Any, Any]:

@@ -40,6 +40,8 @@ class Shards:
             what = part.path if isinstance(part, File) else f"{name}[{i}]" if self._several else name
             if len(part.shape) == 0:
                 raise ValueError(f"{what} is a scalar: it must have rows")
+            if part.shape[0] != part.shape[0]:  # nan
+                raise ValueError(f"{what} has an unknown number of rows: compute_chunk_sizes() finds it")
             if part.shape[1:] != parts[0].shape[1:]:
                 raise ValueError(f"{what} has rows of shape {tuple(part.shape[1:])}, those before it have "
                                  f"{tuple(parts[0].shape[1:])}: they must be the same in all parts")
@@ -58,7 +60,7 @@ class Shards:
         if self._several or not chunks:
             return 1
         # Dask has the length of each chunk.
-        return int(max(chunks[0]) if isinstance(chunks[0], tuple) else chunks[0])
+        return max(1, int(max(chunks[0]) if isinstance(chunks[0], tuple) else chunks[0]))
 
     def read(self, start: int, stop: int) -> Any:
         """The rows from start to stop: a slice where they lie in one part, else a buffer.

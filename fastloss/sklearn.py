@@ -24,6 +24,7 @@ import numpy as np
 from fastloss._binary import binary_cross_entropy, hinge
 from fastloss._classification import brier_from_probabilities
 from fastloss._classification import log_loss as class_log_loss
+from fastloss._intercept import exponential, rate
 from fastloss._loss import Loss, losses
 from fastloss._margins import multiclass_hinge
 from fastloss._metrics import top_k_accuracy
@@ -471,7 +472,15 @@ class _LossScorer:
     def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         loss = self.loss
         if not (loss._rowwise or loss._binary):
-            return -float(loss(estimator.predict(X), y, sample_weight=sample_weight))
+            raw = np.asarray(estimator.predict(X))
+            of_log = loss._inverse_link is exponential or (
+                loss._inverse_link is rate and loss._fixed.get("log_input", True))
+            with np.errstate(divide="ignore", invalid="ignore"):  # of a rate, whose logarithm the loss takes
+                raw = np.log(raw) if of_log else raw
+            return -float(loss(raw, y, sample_weight=sample_weight))
+        if loss._binary and len(estimator.classes_) > 2:
+            raise ValueError(f"{loss.__name__} is of two classes, the estimator has "
+                             f"{len(estimator.classes_)}")
         labels = np.asarray(y)
         places = np.minimum(np.searchsorted(estimator.classes_, labels), len(estimator.classes_) - 1)
         for at in np.flatnonzero(estimator.classes_[places] != labels)[:1]:

@@ -360,6 +360,10 @@ def test_bind_fixes_parameters_for_all_methods():
     for again in (pickle.loads(pickle.dumps(twice)), copy.deepcopy(twice)):
         assert again(x, y) == twice(x, y) and repr(again) == repr(twice)
     assert inspect.signature(bound.grad).parameters["gamma"].default == 3.0
+    weight = np.array([1.0, 2, 1, 3])
+    held = fl.cross_entropy.bind(class_weight=weight)
+    weight[:] = 100
+    assert held(x, y) == held(x, y, z_loss=0.0) == fl.cross_entropy(x, y, class_weight=[1, 2, 1, 3])
     with pytest.raises(ValueError, match="gamma = -1 must be >= 0"):
         fl.focal.bind(gamma=-1)
     with pytest.raises(TypeError, match=r"focal.bind\(\) got .* keyword .* 'gama': did you mean 'gamma'"):

@@ -370,7 +370,7 @@ def test_sample_weight_zero_silences_a_bad_row(case):
     assert (hess[[0, 7, 19]] == 0).all() and (hvp[[0, 7, 19]] == 0).all()
 
 
-@pytest.mark.parametrize("weight", [[3e-308, 0, 0], [1e-300, 0, 1e-300], [1e300, 0, 1e300]], ids=str)
+@pytest.mark.parametrize("weight", [[5e-324, 0, 0], [1e-300, 0, 1e-300], [1e300, 0, 1e300]], ids=str)
 def test_weights_at_the_ends_of_the_range(weight):
     """Only their ratio matters; a weight of 0 stays a gradient of 0 however the others are scaled."""
     logits, target = np.array([[0.0, 1.0], [np.nan, 0.0], [2.0, 0.0]]), [0, 0, 1]

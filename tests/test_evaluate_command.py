@@ -446,6 +446,12 @@ def test_a_pipe(files):
     assert json.loads(first)["results"] == expected()
     assert json.loads(second)["results"]["cross_entropy"] == pytest.approx(fl.cross_entropy(LOGITS, LABELS))
     assert re.search(r"/dev/stdin: row \d+ or soon after it: the file ends", done.stderr)
+    shell = f"{command} - y.npy {one} --json < x.npy; {command} - - {one} < x.npy; {command} --list | head -1"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])})
+    assert json.loads(done.stdout.splitlines()[0])["results"]["cross_entropy"] == fl.evaluate(
+        LOGITS, LABELS, "cross_entropy")
+    assert done.stderr == "fastloss evaluate: - is the standard input: it holds one array\n"
 
 
 def test_what_there_is_and_which_version(capsys):

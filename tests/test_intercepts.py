@@ -411,3 +411,23 @@ def test_inverse_link_reads_what_scores_may_be(name):
         fl.losses[name].inverse_link(np.array(["a"]))
     with pytest.raises(TypeError, match="unit"):
         fl.losses[name].inverse_link(RAW, unit=1)
+
+
+CAPPED = [
+    dict(softcap=1.0), dict(softcap=1.0, z_loss=0.5), dict(softcap=0.3, z_loss=0.1),
+    dict(softcap=5.0, z_loss=0.3, logit_scale=2.0), dict(z_loss=0.2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", CAPPED, ids=str)
+def test_no_constant_row_is_better_under_a_cap(options):
+    target = np.array([0, 0, 0, 1, 2, 2, 2, 2, 2, 2])
+    best = fl.cross_entropy.intercept(target, **options)
+
+    def mean(row):
+        return fl.cross_entropy(np.broadcast_to(row, (10, 3)), target, **options)
+
+    rng = np.random.default_rng(0)
+    for size in 2.0 ** np.arange(-12, 3):
+        for step in size * rng.standard_normal((20, 3)):
+            assert mean(best) <= mean(best + step) + 2e-6

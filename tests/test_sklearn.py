@@ -547,6 +547,12 @@ def test_a_scorer_of_any_loss():
     ridge = linear.Ridge().fit(X, X[:, 0])
     want = fl.huber(ridge.predict(X), X[:, 0], delta=0.01)
     assert ours.scorer("huber", delta=0.01)(ridge, X, X[:, 0]) == -want
+    counts = np.random.default_rng(0).poisson(np.exp(X[:, 0] - 5))
+    rates = linear.PoissonRegressor().fit(X, counts)
+    for own, raw in (({}, np.log(rates.predict(X))), ({"log_input": False}, rates.predict(X))):
+        assert ours.scorer("poisson", **own)(rates, X, counts) == -fl.poisson(raw, counts, **own)
+    with pytest.raises(ValueError, match="binary_focal is of two classes, the estimator has 3"):
+        ours.scorer("binary_focal")(model, X, words)
     scores = selection.cross_val_score(model, X, words, scoring=ours.scorer(fl.focal.bind(gamma=2.0)), cv=3)
     assert (-0.2 < scores).all() and (scores < 0).all()
     with pytest.raises(ValueError, match=r"y\[1\] = 'rose' is none of the classes"):

@@ -1115,3 +1115,13 @@ def test_the_example_trains_with_the_same_curve():
     first, last = (re.search(rf"^ *{i} +(.*)$", done.stdout, re.M).group(1).split() for i in (0, 11))
     assert len(first) == 3 and float(last[2]) < float(first[2]) - 0.5
     assert float(re.search("the curves are (.*) apart", done.stdout).group(1)) <= 1e-5
+
+
+def test_torch_takes_any_number_for_a_log_probability():
+    x = torch.tensor([[1.0, 2.0], [3.0, -1.0]], requires_grad=True)
+    shares = torch.tensor([[0.5, 0.5], [0.1, 0.9]])
+    for call, target in (("nll_loss", torch.tensor([0, 1])), ("kl_div", shares)):
+        want = getattr(torch.nn.functional, call)(x, target, reduction="sum")
+        got = getattr(F, call)(x, target, reduction="sum")
+        assert got.item() == pytest.approx(want.item(), rel=1e-6)
+        np.testing.assert_allclose(torch.autograd.grad(got, x)[0], torch.autograd.grad(want, x)[0], rtol=1e-6)

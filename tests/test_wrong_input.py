@@ -200,6 +200,14 @@ def test_whole_floats_and_one_hot_integers_are_labels(name):
         assert (out == 7).all()
 
 
+def test_one_row_that_is_one_hot():
+    x, hot = X[0], [0, 0, 1]
+    assert fl.cross_entropy(x, hot) == fl.cross_entropy(x, 2) == fl.cross_entropy(x, 2.0)
+    assert fl.accuracy(x, hot) == fl.accuracy(x, 2)
+    assert fl.gather_log_softmax(x, hot) == fl.gather_log_softmax(x, 2)
+    assert fl.cross_entropy.rows(x, hot).loss == fl.cross_entropy.rows(x, 2).loss
+
+
 @pytest.mark.parametrize("name", TAKERS)
 def test_words_as_labels_are_told_how_to_become_places(name):
     words = np.array(["b", "c", "a", "a"])
@@ -276,23 +284,39 @@ def test_under_jit_the_argument_is_named():
 # --- weights, keywords, warnings --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("scale", [1e308, 5e-324, 1e-309])
 @pytest.mark.parametrize(
-    "weight, total", [([1e308, 1e308], "inf"), ([5e-324, 0], "5e-324"), ([1e-310, 1e-310], "2e-310")]
+    "name", ["mse", "cross_entropy", "nll", "accuracy", "entropy", "top_k_accuracy", "perplexity"]
 )
-def test_weights_whose_sum_is_no_normal_number(name, weight, total):
-    scores, target = (np.zeros((2, 3)), [0, 1]) if name == "cross_entropy" else (np.zeros(2), np.ones(2))
-    loss, out = fl.losses[name], np.full_like(scores, 7)
-    with pytest.raises(ValueError, match=rf"weights sum to {total}: the mean divides by their sum"):
-        loss.grad(scores, target, sample_weight=weight, out=out)
-    assert (out == 7).all()
-    loss(scores, target, sample_weight=weight, reduction="none")
-    loss(scores, target, sample_weight=weight, normalizer=2.0)
-    with pytest.raises(ValueError, match="weights sum to"):
-        fl.Accumulator(name).update(scores, target, weight).result()
-    if total == "inf":
-        with pytest.raises(ValueError, match="weights sum to inf"):
-            loss.intercept(target, weight)
+def test_weights_whose_sum_is_no_normal_number(name, scale):
+    """Their ratios count, and those of numbers that are left of a subnormal one."""
+    thing = {**fl.losses, **fl.metrics}[name]
+    weight, ratios = np.array([1.0, 1, 1, 0]) * scale, np.array([1.0, 1, 1, 0])
+    x = -abs(X)
+    given = (x[:, 0], np.ones(4)) if name == "mse" else (x,) if name == "entropy" else (x, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        want = thing(*given, sample_weight=ratios)
+        assert thing(*given, sample_weight=weight) == pytest.approx(want, rel=1e-14)
+        if name in fl.losses:
+            for out in (None, np.empty_like(given[0])):
+                got = thing.value_and_grad(*given, sample_weight=weight, out=out)
+                want = thing.value_and_grad(*given, sample_weight=ratios)
+                assert got[0] == pytest.approx(want[0], rel=1e-14)
+                np.testing.assert_allclose(got[1], want[1], rtol=1e-14)
+            own = {} if name == "mse" else {"n_classes": 3}
+            got = thing.intercept(given[1], weight, **own)
+            np.testing.assert_allclose(got, thing.intercept(given[1], ratios, **own), rtol=1e-14)
+            thing(*given, sample_weight=weight, normalizer=2.0)
+            if scale > 1:
+                with pytest.raises(ValueError, match="the weights sum to inf: a stream"):
+                    fl.Accumulator(name).update(*given, sample_weight=weight)
+    assert "nothing yet" in repr(fl.Accumulator("mse").update([1.0], [0.0], [0.0]))
+
+
+def test_class_weights_whose_sum_overflows():
+    got = fl.cross_entropy(X, Y, class_weight=[1e308] * 3)
+    assert got == pytest.approx(fl.cross_entropy(X, Y), rel=1e-14)
 
 
 def test_class_weights_in_other_clothes():
@@ -327,6 +351,12 @@ def test_a_keyword_of_another_library():
             message = rf"cross_entropy\(\) got an unexpected keyword .* '{name}': did you mean '{meant}'\?"
             with pytest.raises(TypeError, match=message):
                 method(X, Y, **{name: 1})
+    with pytest.raises(TypeError, match=r"rows\(\) got an .* 'weight': did you mean 'class_weight'"):
+        fl.cross_entropy.rows(X, Y, weight=1)
+    with pytest.raises(TypeError, match=r"entropy.intercept\(\) got .* 'weight': did you mean 'sample_w"):
+        fl.cross_entropy.intercept(Y, weight=1)
+    with pytest.raises(TypeError, match="'outt': did you mean 'out'"):
+        fl.mse.grad(X, X, outt=X)
     with pytest.raises(TypeError, match=r"accuracy\(\) got an .* 'weight': did you mean 'sample_weight'\?"):
         fl.accuracy(X, Y, weight=np.ones(4))
     with pytest.raises(TypeError, match="unexpected keyword argument 'temperature': it takes class_weight, "):
@@ -354,6 +384,11 @@ def test_the_warning_of_nothing_points_at_the_callers_line_every_time():
 
 def test_one_dask_array():
     array = pytest.importorskip("dask.array", reason="dask is optional")
+    with pytest.warns(RuntimeWarning, match="mean of nothing"):
+        fl.evaluate(array.zeros((0, 5), chunks=(30, 5)), np.zeros(0, int), "cross_entropy")
+    unknown = array.ones((6, 2), chunks=2)
+    with pytest.raises(ValueError, match=r"pred has an unknown number of rows: compute_chunk_sizes\(\)"):
+        fl.evaluate(unknown[unknown[:, 0] > 0], np.zeros(6, int), "cross_entropy")
     scores = np.random.default_rng(1).standard_normal((50, 3))
     labels = np.arange(50) % 3
     want = fl.evaluate(scores, labels, "cross_entropy", batch_size=20)
