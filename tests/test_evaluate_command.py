@@ -371,7 +371,7 @@ def test_what_is_no_number_is_a_word_in_json(files, capsys):
 def test_weights_that_overflow(files, capsys):
     np.save("w.npy", np.full(N, 1e308))
     said = refused(capsys, "x.npy", "y.npy", "--metric", "accuracy", "--weights", "w.npy")
-    assert "the weights sum to inf: the mean divides by their sum" in said
+    assert "the weights sum to inf: a stream of batches keeps their sum" in said
 
 
 def test_one_loss_with_two_settings(files, capsys):
