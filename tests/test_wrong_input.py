@@ -115,9 +115,10 @@ def test_a_row_that_counts_for_nothing_may_hold_anything(case):
         fl.losses[name](scores, target, sample_weight=[1, 1e-300, 2])
     if target.ndim == 1:
         ignored = np.where(np.arange(3) == 1, -100, target)
-        for out in (None, np.empty((3, 3))):
-            value, grad = fl.losses[name].value_and_grad(scores, ignored, out=out)
-            assert np.isfinite(value) and (grad[1] == 0).all()
+        for labels, own in ((ignored, {}), (target, {"ignore_index": int(target[1])})):
+            for out in (None, np.empty((3, 3))):
+                value, grad = fl.losses[name].value_and_grad(scores, labels, out=out, **own)
+                assert np.isfinite(value) and (grad[1] == 0).all()
 
 
 @each_case
