@@ -76,11 +76,11 @@ LOOK = {
         "array_param", "for_elements", "any_layout", "two_grad", "mse")),
     "src/load.h": Look("regression", "mse inputs bits", ("test_mse", "elements", "no_copy", "than_a_cache")),
     "src/labels.h": Look("softmax", "cross_entropy inputs", ("width", "ignored", "label", "index")),
-    "src/kernels.c": Look("core regression", "mse elementwise accuracy", (
-        "test_mse", "domain", "last_target", "functions", "oracle")),
-    "src/task.c": Look("", "mse inputs cross_entropy elementwise row_losses bits streaming", (
-        "test_mse", "label", "weight", "domain", "for_elements", "leading", "ignored", "negative", "many",
-        "faults", "last_target", "count")),
+    "src/kernels.c": Look("core regression", "mse elementwise accuracy wrong_input", (
+        "test_mse", "domain", "last_target", "functions", "oracle", "rounding")),
+    "src/task.c": Look("", "mse inputs cross_entropy elementwise row_losses bits streaming wrong_input", (
+        "test_mse", "where_it_is_read", "first_is_named", "label", "weight", "domain", "for_elements", "leading",
+        "ignored", "negative", "many", "faults", "last_target", "count")),
     "src/dispatch.c": Look("", "isa mse"),
     "src/process.c": Look("", "threads", ("fork", "")),
     "src/pool.c": Look("", "pool threads"),
@@ -89,7 +89,7 @@ LOOK = {
     "src/rows/cosine.h": Look("cosine", "row_losses", (f"cosine{WIDTHS}", "cosine", "norm", "zero_vector")),
     "src/rows/hinge.h": Look("hinge", "row_losses", (f"(?:hinge|margin-){WIDTHS}", "hinge|multi_margin")),
     "src/rows/rank.h": Look("rank", "metrics"),
-    "src/rows/separable.h": Look("separable", "row_losses", (f"{SEPARABLE}{WIDTHS}", SEPARABLE)),
+    "src/rows/separable.h": Look("separable", "row_losses wrong_input", (f"{SEPARABLE}{WIDTHS}", SEPARABLE)),
     "src/rows/shares.h": SHARES,
     "src/rows/softmax_shares.h": SHARES,
     **{f"src/rows/softmax{name}.h": SOFTMAX for name in ("", "_operands", "_first", "_second")},
@@ -106,7 +106,7 @@ ALONE = {file: [look.parts] for file, look in LOOK.items()
          if file.startswith(("src/losses/", "src/rows/")) and file not in OF_ALL}
 # The second step: what sees most for its time comes first. The rest of the suite looks at the same
 # results with other numbers, for minutes.
-SUITE = ["golden", "vectors", "accuracy", "second_reading", "inputs", "bad_rows", "misuse",
+SUITE = ["golden", "wrong_input", "vectors", "accuracy", "second_reading", "inputs", "bad_rows", "misuse",
          "boosting", "memory"]
 
 
