@@ -79,7 +79,7 @@ LOOK = {
     "src/kernels.c": Look("core regression", "mse elementwise accuracy wrong_input", (
         "test_mse", "domain", "last_target", "functions", "oracle", "rounding")),
     "src/task.c": Look("", "mse inputs cross_entropy elementwise row_losses bits streaming wrong_input", (
-        "test_mse", "where_it_is_read", "first_is_named", "label", "weight", "domain", "for_elements", "leading",
+        "test_mse", "where_it_is_read", "is_named", "label", "weight", "domain", "for_elements", "leading",
         "ignored", "negative", "many", "faults", "last_target", "count")),
     "src/dispatch.c": Look("", "isa mse"),
     "src/process.c": Look("", "threads", ("fork", "")),
