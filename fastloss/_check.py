@@ -13,7 +13,7 @@ import operator
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -242,11 +242,16 @@ def as_array(name: str, value: Any) -> np.ndarray:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
+def is_missing(entry: Any) -> bool:
+    """None, or what pandas and Arrow have for it; NaN is a number."""
+    return entry is None or type(entry).__name__ in ("NAType", "NaTType", "NullScalar")
+
+
 def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
     """Numbers that came as objects: columns of several or nullable dtypes, a list or tensor in each row."""
     flat = array.reshape(-1).tolist()
     for i, entry in enumerate(flat):
-        if entry is None or type(entry).__name__ in ("NAType", "NaTType", "NullScalar"):
+        if is_missing(entry):
             raise ValueError(f"{name}{_subscript(_index(i, array.shape))} is missing ({entry!r}): fill it, "
                              "or leave its row out")
     if flat and (isinstance(flat[0], (list, tuple)) or (hasattr(flat[0], "__array__") and np.ndim(flat[0]))):
@@ -535,8 +540,15 @@ def named_axis(value: Any, array: Any, name: str) -> Any:
     return names.index(value)
 
 
-def unknown_keyword(function: str, name: str, known: Sequence[str]) -> str:
-    """What is wrong with a keyword that a function does not have."""
+def keywords(function: str, given: Iterable[str], known: Collection[str],
+             shown: Sequence[str] | None = None) -> None:
+    """Refuses a keyword that the function does not have, and says which of those `shown` may be meant."""
+    for name in given:
+        if name not in known:
+            raise TypeError(_unknown_keyword(function, name, list(shown or known))) from None
+
+
+def _unknown_keyword(function: str, name: str, known: Sequence[str]) -> str:
     meant = {"weight": "sample_weight", "weights": "sample_weight", "dim": "axis",
              "n_jobs": "n_threads", "num_threads": "n_threads"}.get(name)
     if meant not in known:
@@ -646,9 +658,10 @@ def of_ratios(weight: np.ndarray | None, total: float) -> np.ndarray:
     return np.asarray(w * 2.0**200) if 0 < total < sys.float_info.min else w
 
 
-def sum_of(weights: np.ndarray) -> float:
+def of_normal_sum(weights: np.ndarray) -> np.ndarray:
+    """The weights, or others of the same ratios if their sum is no normal number."""
     with np.errstate(over="ignore"):
-        return float(weights.sum())
+        return of_ratios(weights, float(weights.sum()))
 
 
 def sum_overflows() -> NoReturn:

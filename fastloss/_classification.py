@@ -52,10 +52,7 @@ class CrossEntropy(SoftmaxLoss):
     def _facts(self, logits: Any, target: Any, n_threads: Any, axis: Any, parameters: dict[str, Any],
                entropies: bool) -> tuple[Any, ...]:
         """The fields of Rows; without entropies None stands for them, and the pass is three times as fast."""
-        for name in parameters:
-            if name not in self._keywords:
-                known = [*sorted(self._keywords), "axis", "n_threads"]
-                raise TypeError(_check.unknown_keyword(f"{self.__name__}.rows", name, known))
+        _check.keywords(f"{self.__name__}.rows", parameters, [*sorted(self._keywords), "axis", "n_threads"])
         p = self._own(parameters) if parameters or self._default is None else self._default
         n_threads = _check.n_threads(n_threads)
         result = _core.facts(logits, target, p, axis, n_threads, entropies)

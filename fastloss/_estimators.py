@@ -20,7 +20,7 @@ import numpy as np
 
 from fastloss import _check, _core, boosting
 from fastloss._intercept import identity
-from fastloss._loss import Loss
+from fastloss._loss import Loss, taken
 from fastloss._optional import require
 
 _OWN: dict[str, Any] = {"loss": None, "loss_params": None, "hessian": None,
@@ -115,7 +115,7 @@ class _Task(NamedTuple):
     n_threads: int | None
 
     def inverse_link(self, raw: np.ndarray) -> np.ndarray:
-        return self.loss.inverse_link(raw, **_accepted(self.loss._inverse_link, self.parameters))
+        return self.loss.inverse_link(raw, **taken(self.loss._inverse_link, self.parameters))
 
     @property
     def predicts_raw(self) -> bool:
@@ -131,7 +131,7 @@ class _Task(NamedTuple):
             best = self.loss._start or self.loss._intercept
             if best is None:
                 return np.zeros(self.columns)
-            return best(y, weight, n_classes=self.columns, **_accepted(best, self.parameters))
+            return best(y, weight, n_classes=self.columns, **taken(best, self.parameters))
         if self.columns > 1 and "q" in self.parameters:
             return np.array([self.loss.intercept(y, weight, q=q) for q in self.parameters["q"]])
         if y.ndim == 2 and y.shape[1] > 1:
@@ -186,11 +186,6 @@ def _threads(model: Any) -> int | None:
     names = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
     n = next(given[name] for name in names if name in given)
     return int(n) if n is not None and n > 0 else None
-
-
-def _accepted(function: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    known = inspect.signature(function).parameters
-    return {name: value for name, value in parameters.items() if name in known}
 
 
 def _objective(library: str, model: Any, task: _Task) -> boosting.Objective:
@@ -248,7 +243,7 @@ def _labels(y: Any, which: str) -> np.ndarray:
     if labels.dtype.kind not in "fcO":
         return labels
     for at, label in enumerate(labels.tolist()):
-        if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:
+        if _check.is_missing(label) or label != label:
             raise ValueError(f"{which}[{at}] is missing: every row needs a label")
         if label in (np.inf, -np.inf):
             raise ValueError(f"{which}[{at}] = {label} must be finite")
@@ -358,6 +353,21 @@ def _common(base: Any, classifier: bool, objectives: Any) -> Any:
             _refuse(params, objectives)
             return super().set_params(**params)
 
+        def fit(self, *args: Any, **kwargs: Any) -> Any:
+            """The library's `fit`, from the intercept of the loss."""
+            given = _arguments(base.fit, self, *args, **kwargs)
+            with _whole(self):
+                _refuse_weights_of_classes(self.get_params())
+                return self._fit(args[0] if args else kwargs["X"], given.pop("y"), **given)
+
+        fit.__signature__ = inspect.signature(base.fit)  # type: ignore[attr-defined]
+
+        def predict(self, *args: Any, **kwargs: Any) -> Any:
+            """Predictions on the scale of the target; raw scores with `output_margin` or `raw_score`."""
+            return self._read(base.predict, self._predicted, *args, **kwargs)
+
+        predict.__signature__ = inspect.signature(base.predict)  # type: ignore[attr-defined]
+
         @property
         def _task(self) -> _Task:
             """What it was fitted by, whatever has been set since."""
@@ -422,15 +432,6 @@ def _of_xgboost(base: Any, classifier: bool) -> type:
                 params["base_score"] = np.asarray(start).tolist()
             return params
 
-        def fit(self, *args: Any, **kwargs: Any) -> Any:
-            """XGBoost's `fit`, from the intercept of the loss."""
-            given = _arguments(base.fit, self, *args, **kwargs)
-            with _whole(self):
-                _refuse_weights_of_classes(self.get_params())
-                return self._fit(args[0] if args else kwargs["X"], given.pop("y"), **given)
-
-        fit.__signature__ = inspect.signature(base.fit)  # type: ignore[attr-defined]
-
         def _fit(self, X: Any, y: Any, sample_weight: Any = None, base_margin: Any = None,
                  base_margin_eval_set: Any = None, xgb_model: Any = None, **given: Any) -> Any:
             if classifier:
@@ -462,12 +463,6 @@ def _of_xgboost(base: Any, classifier: bool) -> type:
             if classifier and known is not None:
                 self._classes = np.array(json.loads(known))
             self._columns = self._task.columns
-
-        def predict(self, *args: Any, **kwargs: Any) -> Any:
-            """Predictions on the scale of the target; raw scores with `output_margin`."""
-            return self._read(base.predict, self._predicted, *args, **kwargs)
-
-        predict.__signature__ = inspect.signature(base.predict)  # type: ignore[attr-defined]
 
         def _read(self, method: Any, meant: Any, *args: Any, **kwargs: Any) -> Any:
             given = _arguments(method, self, *args, **kwargs)
@@ -513,15 +508,6 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
             if self._columns > 1:
                 params["num_class"] = self._columns
             return params
-
-        def fit(self, *args: Any, **kwargs: Any) -> Any:
-            """LightGBM's `fit`, from the intercept of the loss."""
-            given = _arguments(base.fit, self, *args, **kwargs)
-            with _whole(self):
-                _refuse_weights_of_classes(self.get_params())
-                return self._fit(args[0] if args else kwargs["X"], given.pop("y"), **given)
-
-        fit.__signature__ = inspect.signature(base.fit)  # type: ignore[attr-defined]
 
         def _fit(self, X: Any, y: Any, sample_weight: Any = None, init_score: Any = None,
                  eval_metric: Any = None, callbacks: Any = None, **given: Any) -> Any:
@@ -571,12 +557,6 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
                 if params[name] in ("rf", "random_forest"):
                     raise ValueError(f"{name} = {params[name]!r}: LightGBM grows forests by its own "
                                      "objectives alone")
-
-        def predict(self, *args: Any, **kwargs: Any) -> Any:
-            """Predictions on the scale of the target; raw scores with `raw_score`."""
-            return self._read(base.predict, self._predicted, *args, **kwargs)
-
-        predict.__signature__ = inspect.signature(base.predict)  # type: ignore[attr-defined]
 
         def _read(self, method: Any, meant: Any, *args: Any, **kwargs: Any) -> Any:
             given = _arguments(method, self, *args, **kwargs)

@@ -44,7 +44,7 @@ def best_constant(name: str, solve: Solver) -> Callable[..., float]:
         w = _check.spread_weights(sample_weight, t.shape)
         counts = w > 0
         y, w = t[counts].astype(np.float64), w[counts]
-        w = _check.of_ratios(w, _check.sum_of(w))
+        w = _check.of_normal_sum(w)
         if not y.size:
             return _check.mean_of_nothing()
         if np.isnan(y).any():
@@ -243,8 +243,7 @@ def _class_sums(target: Any, sample_weight: Any, n_classes: int | None, class_we
 
 
 def _ratios(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
-    w = _check.spread_weights(sample_weight, shape)
-    return _check.of_ratios(w, _check.sum_of(w))
+    return _check.of_normal_sum(_check.spread_weights(sample_weight, shape))
 
 
 def class_mass(target: Any, sample_weight: Any = None, n_classes: int | None = None, class_weight: Any = None,

@@ -128,9 +128,7 @@ class Loss:
         >>> sharp(x, y) == fl.focal(x, y, gamma=3.0)
         True
         """
-        for name in parameters:
-            if name not in self._keywords:
-                raise TypeError(_check.unknown_keyword(f"{self.__name__}.bind", name, sorted(self._keywords)))
+        _check.keywords(f"{self.__name__}.bind", parameters, sorted(self._keywords))
         if not parameters:
             return self
         bound: Loss = object.__new__(type(self))
@@ -176,18 +174,17 @@ class Loss:
         """
         if self._intercept is None:
             raise AttributeError(f"{self.__name__} has no intercept: no constant score is a model of it")
-        fixed = _taken(self._intercept, self._fixed)
-        known = list(inspect.signature(self.intercept).parameters)
-        for name in parameters if self._rowwise else ():
-            if name not in known:
-                raise TypeError(_check.unknown_keyword(f"{self.__name__}.intercept", name, known))
+        fixed = taken(self._intercept, self._fixed)
+        if self._rowwise:  # elementwise ones ask the loss itself
+            known = list(inspect.signature(self.intercept).parameters)
+            _check.keywords(f"{self.__name__}.intercept", parameters, known)
         return self._intercept(target, sample_weight, **{**fixed, **parameters})
 
     def inverse_link(self, raw: Any, **options: Any) -> Any:
         """What a raw score means on the scale of the target: a probability, a rate, or itself."""
         if self._inverse_link is None:
             raise AttributeError(f"{self.__name__} has no inverse_link: its arguments are vectors")
-        return self._inverse_link(raw, **{**_taken(self._inverse_link, self._fixed), **options})
+        return self._inverse_link(raw, **{**taken(self._inverse_link, self._fixed), **options})
 
     def _boosted(self, pred: Any, target: Any, parameters: dict[str, Any], sample_weight: Any, out: Any,
                  hess_out: Any, n_threads: Any, factor: float, least: float, floor: float = -1.0) -> None:
@@ -253,10 +250,9 @@ class Loss:
         return made
 
     def _make(self, parameters: dict[str, Any]) -> Parameters:
-        for name in parameters:
-            if name not in self._keywords:
-                known = [*self.__signature__.parameters][len(self._names):]
-                raise TypeError(_check.unknown_keyword(self.__name__, name, [*known, "out"]))
+        if not self._keywords.issuperset(parameters):
+            shown = [*self.__signature__.parameters][len(self._names):]
+            _check.keywords(self.__name__, parameters, self._keywords, [*shown, "out"])
         return self._parameters(*(None for _ in self._names), **{**self._fixed, **parameters})
 
     def _of_any_scores(self) -> Loss:
@@ -303,7 +299,7 @@ def _with_fixed(name: str, fixed: dict[str, Any]) -> Loss:
     return _registry[name].bind(**fixed)
 
 
-def _taken(function: Callable[..., Any], parameters: dict[str, Any]) -> dict[str, Any]:
+def taken(function: Any, parameters: dict[str, Any]) -> dict[str, Any]:
     """Those that a function takes."""
     if not parameters:
         return parameters

@@ -38,10 +38,7 @@ class Metric:
         try:
             return self._function(*args, **options)
         except TypeError:
-            known = list(self.__signature__.parameters)
-            for name in options:
-                if name not in known:
-                    raise TypeError(_check.unknown_keyword(self.__name__, name, known)) from None
+            _check.keywords(self.__name__, options, list(self.__signature__.parameters))
             raise
 
     def __repr__(self) -> str:
@@ -330,7 +327,7 @@ def _ratios(sample_weight: Any, reduction: str, normalizer: float | None) -> Any
     w = _check.as_array("sample_weight", sample_weight)
     if w.dtype.kind not in "fiub":
         return sample_weight
-    return _check.of_ratios(w, _check.sum_of(np.asarray(w, np.float64)))
+    return _check.of_normal_sum(np.asarray(w, np.float64))
 
 
 def _summed(values: np.ndarray, w: np.ndarray | None) -> tuple[Any, Any]:
