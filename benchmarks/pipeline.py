@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-import fastloss.sklearn
 from benchmarks.contenders import installed
 from fastloss._bench import describe, show_seconds, take_turns
 from fastloss.boosting import lightgbm_objective, xgboost_objective
@@ -155,6 +154,8 @@ def log_loss(rng: np.random.Generator, rows: int) -> None:
     if not installed("sklearn"):
         return
     import sklearn.metrics
+
+    import fastloss.sklearn
 
     print(f"\nsklearn.metrics.log_loss, {10 * rows:,} x 100 float32")
     p = rng.random((10 * rows, 100), dtype=np.float32)

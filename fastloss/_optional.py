@@ -12,10 +12,11 @@ def require(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ImportError as missing:
         library = module.partition(".")[0]
+        distribution = {"sklearn": "scikit-learn"}.get(library, library)
         if (missing.name or "").partition(".")[0] != library:
             raise  # it is there, and something it needs is not
         raise ImportError(
-            f"this needs {library}, which is not installed: pip install {library}, or "
+            f"this needs {distribution}, which is not installed: pip install {distribution}, or "
             f'".[{extra}]" in a clone',
             name=missing.name,
         ) from missing

@@ -5,7 +5,6 @@ Fresh pages cost as much as a loss: the system fills them with zeros, one fault 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -56,6 +55,8 @@ class _Lent:
 
     def __del__(self) -> None:
         self._free.append(self._block)
-        with suppress(IndexError):  # another thread has it
+        try:  # with what the interpreter still has at its end
             while len(self._free) > 1:
                 self._free.pop()
+        except IndexError:  # another thread has it
+            pass

@@ -7,7 +7,8 @@
 
 A function computes by fastloss where its arguments are dense, ordinary and right. All others it hands as they
 are to the function of the same name in `sklearn.metrics`: errors, sparse and multilabel targets, negative
-weights, options without an equivalent here. So what fails, fails with scikit-learn's own words.
+weights, options without an equivalent here. So what fails, fails with scikit-learn's own words. The functions
+handed on to are those met at import: these may stand in their place.
 docs/sklearn.md says which arguments are which, and where last digits differ.
 """
 
@@ -17,7 +18,8 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec
 
 import numpy as np
 
@@ -61,13 +63,34 @@ class _Elsewhere(Exception):
     """These arguments are for scikit-learn's own function."""
 
 
-def _metrics() -> Any:
-    return require("sklearn.metrics", "sklearn")
+_metrics = require("sklearn.metrics", "sklearn")
+_make_scorer = _metrics.make_scorer
+_P = ParamSpec("_P")
+
+
+def _or_theirs(ours: Callable[_P, Any]) -> Callable[_P, Any]:
+    """Hands on to scikit-learn's function of the same name what is not for `ours`.
+
+    That is taken now: once one of these stands in its place, asking again would find no end. One that stands
+    there already, as when this module is reloaded, knows whose place it has.
+    """
+    found = getattr(_metrics, ours.__name__)
+    theirs = getattr(found, "_theirs", found)
+
+    @wraps(ours)
+    def function(*args: _P.args, **options: _P.kwargs) -> Any:
+        with suppress(_Elsewhere):
+            return ours(*args, **options)
+        return theirs(*args, **options)
+
+    vars(function)["_theirs"] = theirs
+    return function
 
 
 # ---- classes ---------------------------------------------------------------------------------------------
 
 
+@_or_theirs
 def log_loss(y_true: Any, y_proba: Any = None, *, normalize: bool = True, sample_weight: Any = None,
              labels: Any = None, y_pred: Any = "deprecated") -> float:
     """Log loss of probabilities: `sklearn.metrics.log_loss`, without a copy of the probabilities.
@@ -90,32 +113,29 @@ def log_loss(y_true: Any, y_proba: Any = None, *, normalize: bool = True, sample
     ------
     ValueError, and warns (rows that do not sum to one), as scikit-learn does; NaN and infinities are errors.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        if not isinstance(y_pred, str) or y_pred != "deprecated":
+    if not isinstance(y_pred, str) or y_pred != "deprecated":
+        raise _Elsewhere
+    how = _reduction(normalize)
+    p = _floats(y_proba)
+    classes, index = _encoded(y_true, labels)
+    weight = _weights(sample_weight, len(index))
+    _same_length(p, index)
+    if len(classes) < 2 or not _is_sorted(labels, classes):
+        raise _Elsewhere
+    if p.ndim == 1 or (p.ndim == 2 and p.shape[1] == 1):
+        if len(classes) != 2:
             raise _Elsewhere
-        how = _reduction(normalize)
-        p = _floats(y_proba)
-        classes, index = _encoded(y_true, labels)
-        weight = _weights(sample_weight, len(index))
-        _same_length(p, index)
-        if len(classes) < 2 or not _is_sorted(labels, classes):
-            raise _Elsewhere
-        if p.ndim == 1 or (p.ndim == 2 and p.shape[1] == 1):
-            if len(classes) != 2:
-                raise _Elsewhere
-            p = p.reshape(-1)
-            _probabilities(p)
-            return _finite(binary_cross_entropy(p, index == 1, sample_weight=weight, reduction=how))
-        if p.ndim != 2 or p.shape[1] != len(classes):
-            raise _Elsewhere
-        if not _probabilities(p):
-            warnings.warn(_NOT_ONE, UserWarning, stacklevel=2)
-        return _finite(class_log_loss(p, index, sample_weight=weight, reduction=how, ignore_index=None))
-    return theirs.log_loss(y_true, y_proba, normalize=normalize, sample_weight=sample_weight, labels=labels,
-                           y_pred=y_pred)
+        p = p.reshape(-1)
+        _probabilities(p)
+        return _finite(binary_cross_entropy(p, index == 1, sample_weight=weight, reduction=how))
+    if p.ndim != 2 or p.shape[1] != len(classes):
+        raise _Elsewhere
+    if not _probabilities(p):
+        warnings.warn(_NOT_ONE, UserWarning, stacklevel=3)
+    return _finite(class_log_loss(p, index, sample_weight=weight, reduction=how, ignore_index=None))
 
 
+@_or_theirs
 def brier_score_loss(y_true: Any, y_proba: Any, *, sample_weight: Any = None, pos_label: Any = None,
                      labels: Any = None, scale_by_half: Any = "auto") -> float:
     """Brier score of probabilities: `sklearn.metrics.brier_score_loss`.
@@ -137,32 +157,29 @@ def brier_score_loss(y_true: Any, y_proba: Any, *, sample_weight: Any = None, po
     ------
     ValueError, and warns (rows that do not sum to one), as scikit-learn does; NaN and infinities are errors.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        p = _floats(y_proba)
-        if not (isinstance(scale_by_half, (bool, np.bool_)) or _is_text(scale_by_half, "auto")):
-            raise _Elsewhere
-        if p.ndim == 1 or (p.ndim == 2 and p.shape[1] == 1):
-            y, p = _labels(y_true), p.reshape(-1)
-            positive = _is_positive(y, pos_label)
-            weight = _weights(sample_weight, len(y))
-            _same_length(p, y)
-            _probabilities(p)
-            return _finite(mse(p, positive, sample_weight=weight)) * (1 if scale_by_half else 2)
-        classes, index = _encoded(y_true, labels)
-        weight = _weights(sample_weight, len(index))
-        _same_length(p, index)
-        if p.ndim != 2 or p.shape[1] != len(classes) or not _is_sorted(labels, classes):
-            raise _Elsewhere
-        if not _probabilities(p):
-            warnings.warn(_NOT_ONE, UserWarning, stacklevel=2)
-        score = _finite(brier_from_probabilities(p, index, sample_weight=weight, ignore_index=None))
-        half = len(classes) < 3 if isinstance(scale_by_half, str) else scale_by_half
-        return score / 2 if half else score
-    return theirs.brier_score_loss(y_true, y_proba, sample_weight=sample_weight, pos_label=pos_label,
-                                   labels=labels, scale_by_half=scale_by_half)
+    p = _floats(y_proba)
+    if not (isinstance(scale_by_half, (bool, np.bool_)) or _is_text(scale_by_half, "auto")):
+        raise _Elsewhere
+    if p.ndim == 1 or (p.ndim == 2 and p.shape[1] == 1):
+        y, p = _labels(y_true), p.reshape(-1)
+        positive = _is_positive(y, pos_label)
+        weight = _weights(sample_weight, len(y))
+        _same_length(p, y)
+        _probabilities(p)
+        return _finite(mse(p, positive, sample_weight=weight)) * (1 if scale_by_half else 2)
+    classes, index = _encoded(y_true, labels)
+    weight = _weights(sample_weight, len(index))
+    _same_length(p, index)
+    if p.ndim != 2 or p.shape[1] != len(classes) or not _is_sorted(labels, classes):
+        raise _Elsewhere
+    if not _probabilities(p):
+        warnings.warn(_NOT_ONE, UserWarning, stacklevel=3)
+    score = _finite(brier_from_probabilities(p, index, sample_weight=weight, ignore_index=None))
+    half = len(classes) < 3 if isinstance(scale_by_half, str) else scale_by_half
+    return score / 2 if half else score
 
 
+@_or_theirs
 def hinge_loss(y_true: Any, pred_decision: Any, *, labels: Any = None, sample_weight: Any = None) -> float:
     """Mean hinge loss of decision values: `sklearn.metrics.hinge_loss`.
 
@@ -182,25 +199,23 @@ def hinge_loss(y_true: Any, pred_decision: Any, *, labels: Any = None, sample_we
     ------
     ValueError as scikit-learn does; NaN and infinities are errors.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        s = _floats(pred_decision)
-        classes, index = _encoded(y_true, labels)
-        weight = _weights(sample_weight, len(index))
-        _same_length(s, index)
-        _check_finite(s)
-        if len(classes) > 2:
-            if s.ndim != 2 or s.shape[1] != len(classes):
-                raise _Elsewhere
-            return _finite(multiclass_hinge(s, index, sample_weight=weight, ignore_index=None))
-        if s.ndim != 1 and (s.ndim != 2 or s.shape[1] != 1):
+    s = _floats(pred_decision)
+    classes, index = _encoded(y_true, labels)
+    weight = _weights(sample_weight, len(index))
+    _same_length(s, index)
+    _check_finite(s)
+    if len(classes) > 2:
+        if s.ndim != 2 or s.shape[1] != len(classes):
             raise _Elsewhere
-        if labels is not None:
-            classes, index = _encoded(y_true, None)  # which side a label is on, the labels met decide
-        return _finite(hinge(s.reshape(-1), index == 1, sample_weight=weight))
-    return theirs.hinge_loss(y_true, pred_decision, labels=labels, sample_weight=sample_weight)
+        return _finite(multiclass_hinge(s, index, sample_weight=weight, ignore_index=None))
+    if s.ndim != 1 and (s.ndim != 2 or s.shape[1] != 1):
+        raise _Elsewhere
+    if labels is not None:
+        classes, index = _encoded(y_true, None)  # which side a label is on, the labels met decide
+    return _finite(hinge(s.reshape(-1), index == 1, sample_weight=weight))
 
 
+@_or_theirs
 def accuracy_score(y_true: Any, y_pred: Any, *, normalize: bool = True, sample_weight: Any = None) -> float:
     """Share of labels that are right: `sklearn.metrics.accuracy_score`.
 
@@ -218,32 +233,28 @@ def accuracy_score(y_true: Any, y_pred: Any, *, normalize: bool = True, sample_w
     ------
     ValueError as scikit-learn does: labels of two kinds, lengths that differ, nothing at all.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        y, predicted = _labels(y_true), _labels(y_pred)
-        _same_length(y, predicted)
-        if _kind(y) != _kind(predicted):
-            raise _Elsewhere
-        return _share(y == predicted, _weights(sample_weight, len(y)), normalize)
-    return theirs.accuracy_score(y_true, y_pred, normalize=normalize, sample_weight=sample_weight)
+    y, predicted = _labels(y_true), _labels(y_pred)
+    _same_length(y, predicted)
+    if _kind(y) != _kind(predicted):
+        raise _Elsewhere
+    return _share(y == predicted, _weights(sample_weight, len(y)), normalize)
 
 
+@_or_theirs
 def zero_one_loss(y_true: Any, y_pred: Any, *, normalize: bool = True, sample_weight: Any = None) -> float:
     """Share of labels that are wrong: `sklearn.metrics.zero_one_loss`.
 
     Parameters, returns and errors (ValueError) are those of `accuracy_score`; `normalize=False` gives the
     number (or weight) of the wrong ones.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        y, predicted = _labels(y_true), _labels(y_pred)
-        _same_length(y, predicted)
-        if _kind(y) != _kind(predicted):
-            raise _Elsewhere
-        return _share(y != predicted, _weights(sample_weight, len(y)), normalize)
-    return theirs.zero_one_loss(y_true, y_pred, normalize=normalize, sample_weight=sample_weight)
+    y, predicted = _labels(y_true), _labels(y_pred)
+    _same_length(y, predicted)
+    if _kind(y) != _kind(predicted):
+        raise _Elsewhere
+    return _share(y != predicted, _weights(sample_weight, len(y)), normalize)
 
 
+@_or_theirs
 def top_k_accuracy_score(y_true: Any, y_score: Any, *, k: int = 2, normalize: bool = True,
                          sample_weight: Any = None, labels: Any = None) -> float:
     """Share of rows whose label is among the k largest scores: `sklearn.metrics.top_k_accuracy_score`.
@@ -266,29 +277,26 @@ def top_k_accuracy_score(y_true: Any, y_score: Any, *, k: int = 2, normalize: bo
     ------
     ValueError, and warns (a k that is always right), as scikit-learn does; NaN and infinities are errors.
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)) or k < 1:
-            raise _Elsewhere
-        how = _reduction(normalize)
-        s = _floats(y_score)
-        classes, index = _encoded(y_true, labels)
-        weight = _weights(sample_weight, len(index))
-        _same_length(s, index)
-        if len(classes) < 3 or s.ndim != 2 or s.shape[1] != len(classes) or k >= len(classes):
-            raise _Elsewhere
-        if not _is_sorted(labels, classes):
-            raise _Elsewhere
-        _check_finite(s)
-        return _finite(top_k_accuracy(s, index, k=int(k), ties="last", ignore_index=None, reduction=how,
-                                      sample_weight=weight))
-    return theirs.top_k_accuracy_score(y_true, y_score, k=k, normalize=normalize, sample_weight=sample_weight,
-                                       labels=labels)
+    if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise _Elsewhere
+    how = _reduction(normalize)
+    s = _floats(y_score)
+    classes, index = _encoded(y_true, labels)
+    weight = _weights(sample_weight, len(index))
+    _same_length(s, index)
+    if len(classes) < 3 or s.ndim != 2 or s.shape[1] != len(classes) or k >= len(classes):
+        raise _Elsewhere
+    if not _is_sorted(labels, classes):
+        raise _Elsewhere
+    _check_finite(s)
+    return _finite(top_k_accuracy(s, index, k=int(k), ties="last", ignore_index=None, reduction=how,
+                                  sample_weight=weight))
 
 
 # ---- regression ------------------------------------------------------------------------------------------
 
 
+@_or_theirs
 def mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
                        multioutput: Any = "uniform_average") -> Any:
     """Mean squared error: `sklearn.metrics.mean_squared_error`.
@@ -307,28 +315,30 @@ def mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
     ------
     ValueError as scikit-learn does: shapes that differ, NaN and infinities, other `multioutput`.
     """
-    return _here_or_there("mean_squared_error", mse, y_true, y_pred, sample_weight, multioutput)
+    return _regression(mse, y_true, y_pred, sample_weight, multioutput)
 
 
+@_or_theirs
 def root_mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
                             multioutput: Any = "uniform_average") -> Any:
     """Root of the mean squared error of each output: `sklearn.metrics.root_mean_squared_error`.
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`.
     """
-    return _here_or_there("root_mean_squared_error", mse, y_true, y_pred, sample_weight, multioutput,
-                          root=True)
+    return _regression(mse, y_true, y_pred, sample_weight, multioutput, root=True)
 
 
+@_or_theirs
 def mean_absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
                         multioutput: Any = "uniform_average") -> Any:
     """Mean absolute error: `sklearn.metrics.mean_absolute_error`.
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`.
     """
-    return _here_or_there("mean_absolute_error", mae, y_true, y_pred, sample_weight, multioutput)
+    return _regression(mae, y_true, y_pred, sample_weight, multioutput)
 
 
+@_or_theirs
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
                                    multioutput: Any = "uniform_average") -> Any:
     """Mean error as a fraction of y_true: `sklearn.metrics.mean_absolute_percentage_error`.
@@ -336,24 +346,22 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any, *, sample_weight: A
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`. |y_true| below float64's
     epsilon counts as that.
     """
-    return _here_or_there("mean_absolute_percentage_error", mape, y_true, y_pred, sample_weight, multioutput)
+    return _regression(mape, y_true, y_pred, sample_weight, multioutput)
 
 
+@_or_theirs
 def mean_pinball_loss(y_true: Any, y_pred: Any, *, sample_weight: Any = None, alpha: float = 0.5,
                       multioutput: Any = "uniform_average") -> Any:
     """Mean pinball loss of the alpha-quantile: `sklearn.metrics.mean_pinball_loss`.
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`; `alpha` lies in [0, 1].
     """
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        if type(alpha) is not float or not 1e-30 < alpha < 1:
-            raise _Elsewhere
-        return _regression(quantile, y_true, y_pred, sample_weight, multioutput, q=alpha)
-    return theirs.mean_pinball_loss(y_true, y_pred, sample_weight=sample_weight, alpha=alpha,
-                                    multioutput=multioutput)
+    if type(alpha) is not float or not 1e-30 < alpha < 1:
+        raise _Elsewhere
+    return _regression(quantile, y_true, y_pred, sample_weight, multioutput, q=alpha)
 
 
+@_or_theirs
 def mean_squared_log_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
                            multioutput: Any = "uniform_average") -> Any:
     """Mean squared difference of log(1 + y): `sklearn.metrics.mean_squared_log_error`.
@@ -361,27 +369,17 @@ def mean_squared_log_error(y_true: Any, y_pred: Any, *, sample_weight: Any = Non
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`; a value <= -1 is an error
     too.
     """
-    return _here_or_there("mean_squared_log_error", msle, y_true, y_pred, sample_weight, multioutput,
-                          above=-1)
+    return _regression(msle, y_true, y_pred, sample_weight, multioutput, above=-1)
 
 
+@_or_theirs
 def root_mean_squared_log_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
                                 multioutput: Any = "uniform_average") -> Any:
     """Root of `mean_squared_log_error` of each output: `sklearn.metrics.root_mean_squared_log_error`.
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_log_error`.
     """
-    return _here_or_there("root_mean_squared_log_error", msle, y_true, y_pred, sample_weight, multioutput,
-                          root=True, above=-1)
-
-
-def _here_or_there(name: str, loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, multioutput: Any,
-                   **how: Any) -> Any:
-    """A regression metric from the mean of a loss, or from scikit-learn's function of that name."""
-    theirs = _metrics()
-    with suppress(_Elsewhere):
-        return _regression(loss, y_true, y_pred, sample_weight, multioutput, **how)
-    return getattr(theirs, name)(y_true, y_pred, sample_weight=sample_weight, multioutput=multioutput)
+    return _regression(msle, y_true, y_pred, sample_weight, multioutput, root=True, above=-1)
 
 
 # ---- scorers ---------------------------------------------------------------------------------------------
@@ -412,8 +410,8 @@ class Scorers(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         recipe = _RECIPES[name]
-        return _metrics().make_scorer(recipe.function, greater_is_better=recipe.sign > 0,
-                                      response_method=recipe.response)
+        return _make_scorer(recipe.function, greater_is_better=recipe.sign > 0,
+                            response_method=recipe.response)
 
     def __iter__(self) -> Iterator[str]:
         return iter(_RECIPES)

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-import fastloss.sklearn as ours
 
 REASON = "scikit-learn is optional"
 metrics = pytest.importorskip("sklearn.metrics", reason=REASON)
+
+import fastloss.sklearn as ours  # noqa: E402
 
 CLASSES = ["log_loss", "brier_score_loss", "hinge_loss", "accuracy_score", "zero_one_loss",
            "top_k_accuracy_score"]
@@ -241,12 +242,12 @@ def ordinary(name, n=50, kind="i8"):
 @each_function
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("kind", ["i8", "f8", "U"])
-def test_the_ordinary_is_computed_here(name, weighted, kind, monkeypatch):
+def test_the_ordinary_is_computed_here(name, weighted, kind):
     args = ordinary(name, kind=kind)
     options = {"sample_weight": np.arange(50) % 3} if weighted else {}
     want = getattr(metrics, name)(*args, **options)
-    monkeypatch.setattr(ours, "_metrics", lambda: None)
-    assert getattr(ours, name)(*args, **options) == pytest.approx(want, rel=1e-12)
+    alone = getattr(ours, name).__wrapped__  # hands nothing on
+    assert alone(*args, **options) == pytest.approx(want, rel=1e-12)
 
 
 BINARY = np.array([0, 1, 1, 0, 1])
@@ -268,10 +269,10 @@ BINARY = np.array([0, 1, 1, 0, 1])
     ("mean_squared_error", ([1, 2], [1.5, 2.5]), {"multioutput": "raw_values"}),
     ("mean_pinball_loss", (np.eye(4), np.ones((4, 4))), {"multioutput": [1, 2, 3, 4], "alpha": 0.1}),
 ], ids=lambda v: v if isinstance(v, str) else "")
-def test_more_of_the_ordinary(name, args, options, monkeypatch):
+def test_more_of_the_ordinary(name, args, options):
     want = getattr(metrics, name)(*args, **options)
-    monkeypatch.setattr(ours, "_metrics", lambda: None)
-    assert getattr(ours, name)(*args, **options) == pytest.approx(want, rel=1e-12)
+    alone = getattr(ours, name).__wrapped__  # hands nothing on
+    assert alone(*args, **options) == pytest.approx(want, rel=1e-12)
 
 
 @each_function
@@ -308,8 +309,9 @@ def test_rows_that_do_not_sum_to_one_are_found_in_any_block():
         kept = p[row].copy()
         p[row] = 0.1
         for function in (ours.log_loss, ours.brier_score_loss):
-            with pytest.warns(UserWarning, match="do not sum to one"):
+            with pytest.warns(UserWarning, match="do not sum to one") as caught:
                 function(y, p)
+            assert caught[0].filename == __file__
         p[row] = kept
     p[-1, -1] = np.nan
     for function in (ours.log_loss, ours.brier_score_loss, ours.hinge_loss, ours.top_k_accuracy_score):
@@ -480,6 +482,34 @@ def test_scorers_in_cross_val_score(name, several, data):
     assert np.isfinite(got).all()
 
 
+@pytest.mark.filterwarnings("ignore")  # two classes: every k is right
+def test_scorers_in_the_place_of_scikit_learns(data, monkeypatch):
+    """What is handed on: weights with a negative one, several labels a row, the best two of two classes."""
+    selection = pytest.importorskip("sklearn.model_selection", reason=REASON)
+    models = pytest.importorskip("sklearn.tree", reason=REASON)
+    X, y = data[0][50:], data[1][50:]
+    labels = np.stack([y == 1, X[:, 0] > 6], axis=1).astype(int)
+    weight = np.r_[-0.5, np.ones(len(y) - 1)]
+    model = models.DecisionTreeClassifier(max_depth=1, random_state=0)
+    fitted = models.DecisionTreeClassifier(max_depth=1, random_state=0).fit(X, y)
+
+    def results(scorer):
+        yield from (scorer(name)(fitted, X, y, sample_weight=weight) for name in ours.scorers)
+        yield from selection.cross_val_score(model, X, labels, scoring=scorer("accuracy"), cv=3)
+        yield from selection.cross_val_score(model, X, y, scoring=scorer("top_k_accuracy"), cv=3)
+
+    def made(name):
+        known = metrics.get_scorer(name)
+        function = getattr(metrics, known._score_func.__name__)
+        return metrics.make_scorer(function, greater_is_better=known._sign > 0,
+                                   response_method=known._response_method)
+
+    want = [*results(metrics.get_scorer)]
+    in_their_place(monkeypatch)
+    assert made("accuracy")._score_func is ours.accuracy_score
+    assert [*results(made)] == want and [*results(ours.scorers.__getitem__)] == want
+
+
 @pytest.mark.filterwarnings("ignore")  # of the worker processes, which are not ours
 def test_scorers_in_a_grid_search_of_two_processes(data):
     selection = pytest.importorskip("sklearn.model_selection", reason=REASON)
@@ -501,13 +531,63 @@ def test_scorers_in_a_grid_search_of_two_processes(data):
 
 def test_without_scikit_learn_the_extra_is_named():
     code = ("import sys; sys.modules['sklearn'] = None\n"
-            "import fastloss.sklearn as s\n"
-            "for call in (lambda: s.log_loss([0, 1], [.1, .9]), lambda: s.scorers['accuracy']):\n"
-            "    try: call()\n"
-            "    except ImportError as error: assert '.[sklearn]' in str(error), error\n"
-            "    else: raise SystemExit('no error')\n")
+            "import fastloss\n"
+            "try: import fastloss.sklearn\n"
+            "except ImportError as error: assert '.[sklearn]' in str(error), error\n"
+            "else: raise SystemExit('no error')\n")
+    run(code)
+
+
+def run(code):
     root = inspect.getfile(ours).rpartition("fastloss")[0]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+def in_their_place(monkeypatch):
+    """Ours wherever a module of scikit-learn has its own."""
+    theirs = {name: getattr(metrics, name) for name in FUNCTIONS}
+    for module in [module for name, module in sys.modules.items() if name.startswith("sklearn.")]:
+        for name in FUNCTIONS:
+            if vars(module).get(name) is theirs[name]:
+                monkeypatch.setattr(module, name, getattr(ours, name))
+
+
+@each_function
+def test_in_the_place_of_scikit_learns_what_is_handed_on_comes_to_the_same(name, monkeypatch):
+    y, p = ordinary(name)
+    calls = [((y, p), {"sample_weight": np.r_[-0.5, np.ones(49)]}), ((y, p[:-1]), {}),
+             ((np.eye(4, dtype=int), np.eye(4, dtype=int)[::-1]), {"sample_weight": [1, 1, 1, -2]})]
+    home, theirs = sys.modules[getattr(metrics, name).__module__], getattr(metrics, name)
+    want = [outcome(theirs, *call) for call in calls]
+    in_their_place(monkeypatch)
+    assert getattr(metrics, name) is getattr(home, name) is getattr(ours, name) is not theirs
+    for (args, options), (value, warned) in zip(calls, want):
+        with pytest.raises(ours._Elsewhere):
+            getattr(ours, name).__wrapped__(*args, **options)
+        got, also_warned = outcome(getattr(metrics, name), args, options)
+        assert type(got) is type(value) and str(got) == str(value) and also_warned == warned
+
+
+def test_reloaded_in_the_place_of_scikit_learns_the_originals_are_found():
+    run(f"""
+import importlib, sys
+import sklearn.metrics as metrics
+import fastloss.sklearn as ours
+
+names = {FUNCTIONS!r}
+theirs = {{name: getattr(metrics, name) for name in names}}
+for turn in range(4):
+    for name in names:
+        assert getattr(ours, name)._theirs is theirs[name]
+        setattr(metrics, name, getattr(ours, name))
+    assert metrics.mean_squared_error([1, 2], [1, 4], sample_weight=[-1, 3]) == 6
+    assert metrics.zero_one_loss([[0, 1]], [[1, 1]]) == 1
+    if turn < 2:
+        importlib.reload(ours)
+    else:
+        del sys.modules["fastloss.sklearn"]
+        import fastloss.sklearn as ours
+""")
 
 
 def test_the_page_runs_as_it_stands():

@@ -31,11 +31,10 @@ F, nn = torch.nn.functional, torch.nn
 ROOT = Path(__file__).parents[1]
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 REDUCTIONS = ["mean", "sum", "none"]
-# Of torch.nn.functional, and not of fastloss.
-ABSENT = {"ctc_loss", "hinge_embedding_loss", "linear_cross_entropy", "margin_ranking_loss",
-          "multilabel_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss"}
-FUNCTIONS = [name for name in ft.__all__ if name.islower() and name not in ("loss", "empty_cache")]
-MODULES = [name for name in ft.__all__ if not name.islower() and name != "Loss"]
+NAMES = [name for name in ft.__all__ if name not in ("loss", "Loss", "empty_cache", "strict")]
+FUNCTIONS = [name for name in NAMES if name.islower() and getattr(ft, name) is not getattr(F, name)]
+MODULES = [name for name in NAMES if not name.islower() and getattr(ft, name) is not getattr(nn, name)]
+TORCHS = [name for name in NAMES if name not in (*FUNCTIONS, *MODULES)]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: str(d).removeprefix("torch."))
 
 
@@ -275,7 +274,14 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def strictly():
+    with ft.strict():
+        yield
+
+
 alone = pytest.mark.usefixtures("one_thread")
+refusing = pytest.mark.usefixtures("strictly")
 
 
 # --- torch's numbers --------------------------------------------------------------------------------------
@@ -425,7 +431,7 @@ def test_variances_below_eps_keep_the_gradient_at_eps():
         for mine, other in zip(ours, theirs):
             close(mine, other, torch.float64, "gradient")
     assert ft.gaussian_nll_loss(x, y, var.clamp(min=1e-3), eps=1e-12).isfinite()
-    with pytest.raises(ValueError, match="eps = 1e-12"):
+    with ft.strict(), pytest.raises(ValueError, match="eps = 1e-12"):
         ft.gaussian_nll_loss(x, y, var, eps=1e-12)
 
 
@@ -444,6 +450,7 @@ def test_probabilities_of_0_and_1_cost_what_they_cost_in_torch(reduction, inplac
         torch.testing.assert_close(ours, theirs)
 
 
+@refusing
 @pytest.mark.parametrize("inplace", [False, True])
 @pytest.mark.parametrize("bad", [-0.5, 1.25, math.nan, math.inf])
 def test_what_is_no_probability_is_named(bad, inplace):
@@ -490,10 +497,25 @@ def test_autocast_gives_float32():
 # --- torch's names ----------------------------------------------------------------------------------------
 
 
-def test_every_loss_of_torch_is_here_or_known_to_be_absent():
+def test_every_loss_of_torch_is_here():
     words = re.compile("[a-z].*(loss|entropy)|kl_div")
     theirs = {name for name in vars(F) if words.match(name) and callable(getattr(F, name))}
-    assert theirs - ABSENT == {*FUNCTIONS}
+    assert theirs == {name for name in NAMES if name.islower()}
+    modules = {name for name in vars(nn) if name.endswith("Loss")}
+    head = {"AdaptiveLogSoftmaxWithLoss"}
+    assert modules - head == {name for name in NAMES if not name.islower()}
+
+
+def test_what_has_no_kernel_is_torchs():
+    functions = {"ctc_loss", "hinge_embedding_loss", "linear_cross_entropy", "margin_ranking_loss",
+                 "multilabel_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss"}
+    assert {name for name in TORCHS if name.islower()} == functions
+    modules = {name.removesuffix("_loss").replace("_", "") + "loss" for name in functions}
+    assert {name.lower() for name in TORCHS if not name.islower()} == modules
+
+
+def test_the_module_shows_its_public_names():
+    assert dir(ft) == sorted(ft.__all__)
 
 
 def parameters_of(thing):
@@ -507,6 +529,7 @@ def test_signatures_are_torchs_with_one_keyword_more(name):
     assert ours == [*parameters_of(theirs), ("inplace", False, inspect.Parameter.KEYWORD_ONLY)]
 
 
+@refusing
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_deprecated_options_are_refused(name):
     parameters = inspect.signature(getattr(ft, name)).parameters
@@ -566,6 +589,7 @@ def test_modules_take_inplace(name):
         getattr(ft, name)(inplace=1)
 
 
+@refusing
 def test_modules_refuse_what_is_deprecated():
     with pytest.raises(ValueError, match="size_average = False"):
         ft.MSELoss(size_average=False)
@@ -600,7 +624,7 @@ def test_a_second_backward_pass_is_right(inplace, scale):
 @pytest.mark.parametrize("keeps", [True, False], ids=["known", "unknown"])
 def test_a_gradient_that_was_handed_out_is_not_ours_any_more(keeps, monkeypatch):
     if not keeps:  # a torch that does not say whether the graph is kept
-        monkeypatch.setattr("fastloss._autograd._keeps_graph", lambda: True)
+        monkeypatch.setattr("fastloss.torch._autograd._keeps_graph", lambda: True)
     x = torch.randn(6, 3, requires_grad=True)
     y = torch.randint(3, (6,))
     (want,) = torch.autograd.grad(F.cross_entropy(x, y), x)
@@ -658,6 +682,7 @@ def test_nothing_extra_where_the_incoming_gradient_is_1():
 
 
 @pytest.mark.parametrize("inplace", [False, True])
+@refusing
 def test_only_the_gradient_is_kept(inplace):
     h, w, y = softmax_regression()
     x = h @ w
@@ -707,7 +732,7 @@ def test_a_target_of_another_dtype_gets_a_gradient_of_its_own():
 
 
 def test_one_large_gradient_leaves_its_memory_to_the_next():
-    from fastloss import _autograd
+    from fastloss.torch import _autograd
     x = torch.randn(1 << 8, 1 << 15, requires_grad=True)  # 32 MB
     y, more = torch.arange(1 << 8), torch.randn(2, 1 << 15, requires_grad=True)
     ft.empty_cache()
@@ -904,6 +929,7 @@ X, Y = torch.randn(4, 3), torch.tensor([0, 1, 2, 1])
 LEAF = torch.rand(4, 3).requires_grad_()
 
 
+@refusing
 @pytest.mark.parametrize("call, error, message", [
     (lambda: ft.cross_entropy(X.to("meta"), Y), TypeError, r"input is on meta: .* pass input\.cpu\(\)"),
     (lambda: ft.cross_entropy(X, Y.to("meta")), TypeError, "target is on meta"),
@@ -936,6 +962,7 @@ def test_errors_name_argument_value_and_rule(call, error, message):
         call()
 
 
+@refusing
 @pytest.mark.parametrize("create", [lambda x: ft.cross_entropy(x, Y).backward(create_graph=True),
                                     lambda x: torch.autograd.functional.hessian(
                                         lambda z: ft.cross_entropy(z, Y), x)])
@@ -944,6 +971,7 @@ def test_double_backward_says_so(create):
         create(X.clone().requires_grad_())
 
 
+@refusing
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own, on the way
 def test_transforms_say_so():
     for transform in (torch.func.grad, torch.func.vmap, torch.func.jacrev):
@@ -956,15 +984,22 @@ def test_transforms_say_so():
         ft.cross_entropy(X, Y)
 
 
-def test_batched_gradients_say_so():
-    x, rows = X.clone().requires_grad_(), torch.eye(4)
-    with pytest.raises(RuntimeError, match="is_grads_batched"):
-        torch.autograd.grad(ft.cross_entropy(x, Y, reduction="none"), x, rows, is_grads_batched=True)
-    with pytest.raises(RuntimeError, match="vectorize"):
-        torch.autograd.functional.jacobian(lambda z: ft.cross_entropy(z, Y, reduction="none"), X,
-                                           vectorize=True)
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_batches_of_incoming_gradients(reduction):
+    y = torch.tensor([0, -100, 2, 1])
+    rows = torch.eye(4) if reduction == "none" else torch.tensor([1.0, 2.0, 3.0])
+    results = []
+    for f in (F, ft):
+        x = X.clone().requires_grad_()
+        value = f.cross_entropy(x, y, reduction=reduction)
+        grads = torch.autograd.grad(value, x, rows, is_grads_batched=True)[0]
+        more = torch.autograd.functional.jacobian(lambda z: f.mse_loss(z, X * 2, reduction=reduction),  # noqa: B023
+                                                  X, vectorize=True)
+        results.append((grads, more))
+    torch.testing.assert_close(results[1], results[0], equal_nan=True)
 
 
+@refusing
 def test_bfloat16_without_ml_dtypes_says_what_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)
     with pytest.raises(TypeError, match="ml_dtypes"):
@@ -1049,7 +1084,7 @@ def test_any_loss_with_two_gradients_and_an_axis():
 
 
 def test_one_thread_of_torch_is_one_of_ours(monkeypatch):
-    from fastloss import _autograd
+    from fastloss.torch import _autograd
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)

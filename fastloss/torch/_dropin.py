@@ -1,0 +1,81 @@
+"""Who answers a call: a kernel of fastloss, or torch's own function, as it was at import.
+
+A function of `functional` translates a call of torch's into a `Plan`. Where it cannot, since the arguments
+are not what the kernels take, it raises, and torch's function is called with the arguments as they came.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.utils._device import DeviceContext
+
+from fastloss import _check
+from fastloss.torch import _autograd, _operators
+from fastloss.torch._plan import REFUSED, Again, Elsewhere, Plan, strict
+
+P = ParamSpec("P")
+
+# What the kernels may take: no subclass of a tensor but torch's own, whose operations are those of tensors.
+_ORDINARY = frozenset((Tensor, torch.nn.Parameter, type(None), bool, int, float, str))
+_function_modes = torch._C._len_torch_function_stack
+_dispatch_modes = torch._C._len_torch_dispatch_stack
+_traces = torch._C._is_tracing
+_transforms = torch._C._are_functorch_transforms_active
+
+
+def drop_in(torchs: Callable[..., Any], *, by: tuple[str, ...] = ("input",),
+            same: tuple[str, ...] = ("target",),
+            axis: int | None = None) -> Callable[[Callable[P, Plan]], Callable[P, Tensor]]:
+    """Makes the function of a plan into the loss: what it refuses, `torchs` answers.
+
+    `by`: the arguments that have a gradient, the input first. `same`: those that must have its shape. `axis`:
+    that of the elements which have one loss together; None: each has its own.
+    """
+    def made(plan: Callable[P, Plan]) -> Callable[P, Tensor]:
+        operator = _operators.operator(plan, torchs, by, same, axis)
+
+        @functools.wraps(plan)
+        def loss(*args: Any, **kwargs: Any) -> Any:
+            if torch.compiler.is_compiling():
+                return operator.traced(args, kwargs)
+            inplace = kwargs.pop("inplace", False)
+            if strict.on or inplace is not False:
+                _check.flag("inplace", inplace)
+                try:
+                    return _autograd.run(plan(*args, **kwargs, inplace=inplace))
+                except Elsewhere as other:
+                    kwargs, args = operator.replaced(args, kwargs, other.instead), ()
+            elif _is_ordinary(args, kwargs):
+                try:
+                    return _autograd.run(plan(*args, **kwargs), Again(torchs, args, kwargs))
+                except Elsewhere as other:
+                    kwargs, args = operator.replaced(args, kwargs, other.instead), ()
+                except REFUSED:
+                    pass
+            return torchs(*args, **kwargs)
+
+        signature = inspect.signature(plan)
+        loss.torchs = torchs  # type: ignore[attr-defined]
+        loss.__signature__ = signature.replace(return_annotation="Tensor")  # type: ignore[attr-defined]
+        return loss
+
+    return made
+
+
+def _is_ordinary(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether these are tensors with memory, and nobody wants to see each operation on them."""
+    return (_ORDINARY.issuperset(map(type, args)) and _ORDINARY.issuperset(map(type, kwargs.values()))
+            and not _transforms() and not _dispatch_modes() and not _traces()
+            and (not _function_modes() or _only_devices()) and forward_ad._current_level < 0)
+
+
+def _only_devices() -> bool:
+    """Whether the modes that see each function are those of a default device: results are on the input's."""
+    return all(type(torch._C._get_function_stack_at(i)) is DeviceContext for i in range(_function_modes()))
