@@ -6,9 +6,9 @@
     loss = F.cross_entropy(logits, labels, inplace=True)  # and the gradient replaces the logits
     loss.backward()
 
-Value and gradient are made together, and the backward pass costs nothing where the incoming gradient is 1. Where
-fastloss has no kernel for a call, torch's own function answers: nothing that torch takes is refused. `strict(True)`
-keeps the rules of fastloss instead.
+Value and gradient are made together, and the backward pass costs nothing where the incoming gradient is 1.
+Where fastloss has no kernel for a call, torch's own function answers: nothing that torch takes is refused.
+`strict(True)` keeps the rules of fastloss instead.
 
 All functions and modules take one more keyword than torch's:
 
