@@ -3,6 +3,7 @@
 A call is answered by a kernel, or by torch's own function: never refused, never baked into a graph.
 """
 
+import contextlib
 import functools
 import gc
 import inspect
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import typing
+import warnings
 import weakref
 from pathlib import Path
 
@@ -67,9 +69,9 @@ def outcomes(name, do):
     return results
 
 
-def value_and_grad(call, x, *rest):
+def value_and_grad(call, x, *rest, **how):
     leaf = x.detach().clone().requires_grad_()
-    value = call(leaf, *rest)
+    value = call(leaf, *rest, **how)
     return value, torch.autograd.grad(value.sum(), leaf)[0]
 
 
@@ -134,6 +136,20 @@ def test_where_torch_raises_the_error_is_torchs(name, arguments):
     with pytest.raises(type(theirs.value)) as ours:
         getattr(ft, name)(*arguments)
     assert str(ours.value) == str(theirs.value)
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "binary_cross_entropy_with_logits", "kl_div",
+                                  "poisson_nll_loss", "cross_entropy", "gaussian_nll_loss"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_value_has_the_wider_dtype(name, dtype):
+    x, y, *rest = CALLS[name]
+    y = Z.softmax(1) if name == "cross_entropy" else y
+    value, grad = value_and_grad(getattr(ft, name), x.to(dtype), y, *rest, reduction="none")
+    assert value.dtype == getattr(F, name)(x.to(dtype), y, *rest, reduction="none").dtype == torch.float32
+    assert "Fused" in type(value.grad_fn).__name__
+    want, exact = value_and_grad(getattr(F, name), x.to(dtype).float(), y, *rest, reduction="none")
+    close(value, want, rtol=2e-6, atol=2e-6)
+    close(grad, exact.to(dtype))
 
 
 def test_inplace_refuses():
@@ -204,7 +220,8 @@ def test_torch_patched_with_ours_does_not_recurse():
 
 def test_types_are_tensors():
     for name in CALLS:
-        hints = typing.get_type_hints(getattr(ft, name).__wrapped__)
+        hints = typing.get_type_hints(getattr(ft, name))
+        assert hints["return"] is torch.Tensor
         first = next(iter(inspect.signature(getattr(ft, name)).parameters))
         assert hints[first] is torch.Tensor
         assert inspect.signature(getattr(ft, name)).return_annotation == "Tensor"
@@ -354,6 +371,96 @@ def test_checkpoints_hold_no_logits():
     close(torch.autograd.grad(grads[0].square().sum(), w), torch.autograd.grad(want[0].square().sum(), w))
 
 
+DEPENDENT = {
+    "mse_loss": lambda call, x: call(x, x * x),
+    "huber_loss": lambda call, x: call(x, x),
+    "gaussian_nll_loss": lambda call, x: call(x, Z.double(), x),
+    "cosine_embedding_loss": lambda call, x: call(x, x * x.detach(), Z[:, 0].sign()),
+}
+
+
+@pytest.mark.parametrize("name", DEPENDENT)
+def test_double_backward_of_arguments_made_of_each_other(name):
+    from torch.autograd.graph import save_on_cpu
+
+    for hooks in (save_on_cpu, contextlib.nullcontext):
+        results = []
+        for call in both(name):
+            x = (X.double().abs() + 0.5).requires_grad_()
+            h, calls = x * 1, []
+            h.register_hook(lambda g: calls.append(1) or 2 * g)  # noqa: B023
+            h.retain_grad()
+            with hooks():
+                value = DEPENDENT[name](call, h)
+            (grad,) = torch.autograd.grad(value, x, create_graph=True)
+            (second,) = torch.autograd.grad(grad.square().sum(), x, retain_graph=True, allow_unused=True)
+            results.append((grad.detach(), second, torch.tensor(len(calls))))
+        close(results[1], results[0])
+
+
+def test_double_backward_of_what_no_longer_requires_grad():
+    x, y = X.clone().requires_grad_(), Z.clone().requires_grad_()
+    loss = ft.mse_loss(x, y)
+    y.requires_grad_(False)
+    grad, = torch.autograd.grad(loss, x, create_graph=True)
+    close(grad.detach(), value_and_grad(F.mse_loss, X, Z)[1])
+
+
+def test_a_mean_of_nothing_where_warnings_are_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for arguments in ((X[:0], Z[:0]), (X, Y * 0 - 100)):
+            name = "mse_loss" if arguments[1].is_floating_point() else "cross_entropy"
+            assert getattr(ft, name)(*arguments).isnan()
+            x = arguments[0].clone().requires_grad_()
+            assert getattr(ft, name)(x, arguments[1]).isnan()
+
+
+@quiet
+@pytest.mark.parametrize("name, arguments, how", [
+    ("gaussian_nll_loss", (X, Z, 0.0), dict(eps=1e-9)),
+    ("multilabel_soft_margin_loss", (X[:, :0], Z[:, :0]), dict(reduction="none")),
+    ("multilabel_soft_margin_loss", (X[:, :0], Z[:, :0]), dict(reduction="sum")),
+    ("mse_loss", (X, Z), dict(weight=Z.double().abs())),
+    ("gaussian_nll_loss", (X, Z, Z.double().abs() + 1), {}),
+    ("mse_loss", (X, torch._efficientzerotensor((6, 5))), {}),
+    ("binary_cross_entropy", (torch.tensor([0.5, 1e-39, 0.2]), torch.ones(3)), {}),
+    ("binary_cross_entropy", (torch.tensor([0.5, 1e-60]).double(), torch.ones(2).double()), {}),
+])
+def test_corners_are_torchs(name, arguments, how):
+    want, got = (value_and_grad(call, *arguments) for call in both(name, **how))
+    close(got, want, equal_nan=True)
+
+
+@quiet
+def test_inplace_and_strict_are_not_traced():
+    for how in (dict(inplace=True), {}):
+        with ft.strict(not how), pytest.raises(TypeError, match="a trace"):
+            torch.jit.trace(lambda x: ft.mse_loss(x * 1, Z, **how), (X,))  # noqa: B023
+
+
+class Mine(ft.CrossEntropyLoss):
+    """A user's own."""
+
+    def __init__(self, factor, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def forward(self, input, target):
+        return self.factor * super().forward(input, target)
+
+
+@quiet
+def test_modules_are_subclassed_and_scripted():
+    assert Mine.__doc__ == "A user's own."
+    close(Mine(2.0, label_smoothing=0.1)(X, Y), 2 * F.cross_entropy(X, Y, label_smoothing=0.1))
+    with ft.strict(), pytest.raises(ValueError, match="deprecated"):
+        Mine(2.0, reduce=False)
+    weight = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
+    scripted = torch.jit.script(ft.CrossEntropyLoss(weight, reduction="sum"))
+    close(scripted(X, Y), F.cross_entropy(X, Y, weight, reduction="sum"))
+
+
 # --- graphs -----------------------------------------------------------------------------------------------
 
 
@@ -458,7 +565,7 @@ def test_compiled_calls_of_many_kinds(compiled):
         ("gaussian_nll_loss", (Z, 0.5), {}),
         ("gaussian_nll_loss", (Z, Z[:, :1].abs() + 0.1), dict(full=True)),
         ("cross_entropy", (-Z,), {}),  # torch's, found when it runs
-        ("mse_loss", (Z[:1],), {}),  # torch's, found when it is compiled
+        ("mse_loss", (torch.stack([Z, X]),), dict(reduction="none")),  # torch's, found when it is compiled
         ("mse_loss", (Z,), dict(size_average=False)),
     ]:
         torch._dynamo.reset()
@@ -517,6 +624,70 @@ def test_any_loss_compiled(case, compiled):
     assert "torch.ops.fastloss.loss" in compiled.graphs[0]
     with pytest.raises(Exception, match="requires grad"):
         compiled(lambda w: ft.loss("focal", X, Y, sample_weight=w))(Z[:, 0].abs().requires_grad_())
+
+
+@quiet
+@pytest.mark.parametrize("shape", [(6, 1), (6,)])
+def test_compiled_variances_that_are_repeated(shape, compiled):
+    incoming, results = torch.arange(30.0).reshape(6, 5), []
+    for call in (F.gaussian_nll_loss, compiled(ft.gaussian_nll_loss)):
+        var = (Z[:, 0].abs() + 0.5).reshape(shape).requires_grad_()
+        results.append(torch.autograd.grad(call(X, Z, var, reduction="none"), var, incoming))
+    close(results[1], results[0])
+
+
+@quiet
+def test_compiled_values_of_torch_are_contiguous(compiled):
+    x = torch.arange(12.0).reshape(4, 3).t()
+    theirs, ours = both("binary_cross_entropy_with_logits", reduction="none")
+    step = compiled(lambda x: ours(x, x - 3).as_strided((12,), (1,)))
+    close(step(x), theirs(x, x - 3).flatten())
+
+
+@quiet
+def test_compiled_transforms_and_options(compiled):
+    step = compiled(lambda x: torch.func.grad(lambda x: ft.cross_entropy(x, Y))(x))
+    close(step(X), value_and_grad(F.cross_entropy, X, Y)[1])
+    torch._dynamo.reset()
+    step = compiled(lambda x, ignored: ft.cross_entropy(x, Y, ignore_index=ignored))
+    for ignored in range(-12, 5):
+        close(step(X, ignored), F.cross_entropy(X, Y, ignore_index=ignored))
+    torch._dynamo.reset()
+    step = compiled(lambda x: ft.loss("cross_entropy", x, Y, reduction="none", ignore_index=4))
+    x = X.clone().requires_grad_()
+    step(x).backward(torch.tensor([1, math.nan, 1, 1, 1, 1]))
+    torch._dynamo.reset()
+    step = compiled(lambda x, gamma: ft.loss("focal", x, Y, gamma=gamma))
+    for gamma in (1.0, 2.0, 0.5):
+        close(step(X, gamma), ft.loss("focal", X, Y, gamma=gamma))
+    assert not x.grad[1].any() and x.grad.isfinite().all()
+
+
+@quiet
+@pytest.mark.parametrize("wrong", [
+    lambda x: ft.mse_loss(x, Z, input=X), lambda x: ft.mse_loss(x), lambda x: ft.mse_loss(x, Z, size=3),
+    lambda x: ft.mse_loss(x, Z, None, None, "mean", None, True), lambda x: ft.mse_loss(x, Z, inplace="yes"),
+    lambda x: ft.mse_loss(2 * x, Z[:1], inplace=True),
+])
+def test_compiled_calls_that_are_wrong(wrong, compiled):
+    with pytest.raises(Exception):  # noqa: B017
+        compiled(wrong)(X.clone().requires_grad_())
+
+
+@quiet
+def test_compiled_strict(compiled):
+    step = compiled(lambda x: ft.mse_loss(x, Z[:1]))
+    with ft.strict(), pytest.raises(Exception, match="strict"):
+        step(X)
+
+
+@quiet
+def test_operators_have_no_double_backward():
+    x = X.clone().requires_grad_()
+    value, _ = torch.ops.fastloss.cross_entropy(x.sin(), Y, None, -100, "mean", 0.0, [True])
+    with pytest.raises(RuntimeError, match="no double backward"):
+        (grad,) = torch.autograd.grad(value, x, create_graph=True)
+        grad.square().sum().backward()
 
 
 @pytest.mark.slow

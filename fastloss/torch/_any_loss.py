@@ -13,7 +13,14 @@ from fastloss import _check
 from fastloss._loss import Loss as _Loss
 from fastloss._loss import ParameterLoss, VectorLoss, losses
 from fastloss.torch._autograd import aligned, run, value_and_grads
-from fastloss.torch._operators import define, dtype_of_gradient, dtype_of_value, rounded, stored
+from fastloss.torch._operators import (
+    define,
+    dtype_of_gradient,
+    dtype_of_value,
+    no_second_derivative,
+    rounded,
+    stored,
+)
 from fastloss.torch._plan import FIRST, SECOND, Plan, array, memory, scores
 
 
@@ -95,28 +102,34 @@ class Loss(nn.Module):  # type: ignore[misc]
 
 
 # ---- under torch.compile -------------------------------------------------------------------------------
-# One operator for all losses: keywords are lines of text, those that are tensors by their names alone.
+# One operator for all losses. Keywords are lines of text, "axis=-1"; those that are tensors or floats, which
+# may change from call to call, are lines with the name alone, "weight" and "gamma:", and come beside them.
 
 
 def _traced(which: _Loss | str, tensors: tuple[Tensor, ...], parameters: dict[str, Any]) -> Tensor:
     name = which if isinstance(which, str) else which.__name__
     given = parameters if isinstance(which, str) else {**which._fixed, **parameters}
     arrays = {key: each for key, each in given.items() if isinstance(each, Tensor)}
-    keywords = "\n".join([*arrays, *[f"{key}={each!r}" for key, each in given.items() if key not in arrays]])
+    floats = {key: each for key, each in given.items() if isinstance(each, float)}
+    others = [f"{key}={each!r}" for key, each in given.items() if key not in arrays and key not in floats]
+    keywords = "\n".join([*arrays, *[f"{key}:" for key in floats], *others])
+    numbers = [*floats.values(), 0.0]  # torch does not take none at all
     all_tensors = [*tensors, *arrays.values()]
     wants = [torch.is_grad_enabled() and each.requires_grad for each in all_tensors]
-    value, *_ = torch.ops.fastloss.loss(name, all_tensors, keywords, wants)
+    value, *_ = torch.ops.fastloss.loss(name, all_tensors, keywords, numbers, wants)
     return rounded(value, tensors[0].dtype)
 
 
 class _Traced:
     """What the operator is given, as the call that it stands for."""
 
-    def __init__(self, name: str, tensors: Sequence[Tensor], keywords: str) -> None:
+    def __init__(self, name: str, tensors: Sequence[Tensor], keywords: str, numbers: Sequence[float]) -> None:
         self.loss = _named(name)
         parts = [line.partition("=") for line in keywords.splitlines()]
-        names = [key for key, equals, _ in parts if not equals]
-        self.settings = {key: ast.literal_eval(text) for key, equals, text in parts if equals}
+        names = [key for key, equals, _ in parts if not (equals or key.endswith(":"))]
+        floats = [key[:-1] for key, equals, _ in parts if key.endswith(":")]
+        self.settings: dict[str, Any] = dict(zip(floats, numbers))
+        self.settings |= {key: ast.literal_eval(text) for key, equals, text in parts if equals}
         self.tensors = [each.detach() for each in tensors[: len(tensors) - len(names)]]
         self.arrays = {key: each.detach() for key, each in zip(names, tensors[len(self.tensors):])}
         self.first = self.tensors[0]
@@ -129,9 +142,9 @@ class _Traced:
         self.axis = self.settings.get("axis", -1) if self.loss._rowwise else None
 
 
-def _evaluate(name: str, tensors: list[Tensor], keywords: str,
+def _evaluate(name: str, tensors: list[Tensor], keywords: str, numbers: list[float],
               wants: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
-    call = _Traced(name, tensors, keywords)
+    call = _Traced(name, tensors, keywords, numbers)
     plan = _planned(call.loss, call.tensors, False, call.settings | call.arrays)
     by = [FIRST] if wants[0] else []
     if call.second is not None and wants[call.second]:
@@ -146,9 +159,9 @@ def _evaluate(name: str, tensors: list[Tensor], keywords: str,
     return value, made.get(FIRST, none), made.get(SECOND, none)
 
 
-def _shapes(name: str, tensors: list[Tensor], keywords: str,
+def _shapes(name: str, tensors: list[Tensor], keywords: str, numbers: list[float],
             wants: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
-    call = _Traced(name, tensors, keywords)
+    call = _Traced(name, tensors, keywords, numbers)
     rows = list(call.first.shape)
     if call.axis is not None:
         del rows[call.axis]
@@ -161,19 +174,28 @@ def _shapes(name: str, tensors: list[Tensor], keywords: str,
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     ctx.set_materialize_grads(False)
-    name, tensors, keywords, ctx.wants = inputs
-    call = _Traced(name, tensors, keywords)
+    name, tensors, keywords, numbers, ctx.wants = inputs
+    call = _Traced(name, tensors, keywords, numbers)
     ctx.second, ctx.axis, ctx.dtypes = call.second, call.axis, [each.dtype for each in tensors]
-    ctx.save_for_backward(*output[1:])
+    parameters = call.loss.__signature__.parameters
+    ctx.ignored = None
+    if "ignore_index" in parameters and not tensors[1].is_floating_point():
+        ctx.ignored = call.settings.get("ignore_index", parameters["ignore_index"].default)
+    ctx.save_for_backward(*output[1:], *([] if ctx.ignored is None else [tensors[1]]))
 
 
-def _backward(ctx: Any, incoming: Tensor | None, *_: Any) -> tuple[Any, ...]:
+def _backward(ctx: Any, incoming: Tensor | None, *others: Tensor | None) -> tuple[Any, ...]:
+    no_second_derivative(others)
     result: list[Any] = [None] * len(ctx.wants)
     for at, grad in zip((0, ctx.second), ctx.saved_tensors):
         if incoming is not None and at is not None and ctx.wants[at]:
-            result[at] = (grad * aligned(incoming, ctx.axis)).to(ctx.dtypes[at])
-    return None, result, None, None
+            grad = grad * aligned(incoming, ctx.axis)
+            if ctx.ignored is not None:  # 0 times nan is nan: of what is ignored 0
+                labels = ctx.saved_tensors[2]
+                grad = grad.masked_fill((labels == ctx.ignored).unsqueeze(ctx.axis), 0)
+            result[at] = grad.to(ctx.dtypes[at])
+    return None, result, None, None, None
 
 
-define("loss", "str which, Tensor[] tensors, str keywords, bool[] wants", 3, _evaluate, _shapes, _keep,
-       _backward)
+define("loss", "str which, Tensor[] tensors, str keywords, float[] numbers, bool[] wants", 3, _evaluate,
+       _shapes, _keep, _backward)

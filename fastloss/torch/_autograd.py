@@ -170,9 +170,9 @@ class _Fused(torch.autograd.Function):  # type: ignore[misc]
         # them, and finds out if somebody writes to them.
         if again is None or _saved_tensors_hooks(False) is None:
             ctx.save_for_backward(*grads)
-            ctx.again = again and _Held(again, tensors)
+            ctx.again = again and _Held(again)
         else:  # checkpoints and the like decide what stays in memory
-            ctx.again, more = _parted(again, tensors)
+            ctx.again, more = _parted(again)
             ctx.save_for_backward(*grads, *more)
         return value
 
@@ -193,7 +193,7 @@ class _Fused(torch.autograd.Function):  # type: ignore[misc]
             grads = [_shaped(_chosen(scaled, how, FIRST in ctx.by), shape)
                      for how, shape in zip(ctx.by, ctx.shapes)]
         if not kept:
-            ctx.again = None
+            ctx.again = ctx.labels = None
         return None, *grads
 
 
@@ -266,16 +266,16 @@ def _ignored(labels: np.ndarray, index: int, axis: int | None) -> Tensor:
 class _Held:
     """torch's own call, with the tensors themselves."""
 
-    def __init__(self, again: Again, by: tuple[Tensor, ...]) -> None:
-        self.again, self.by = again, by
+    def __init__(self, again: Again) -> None:
+        self.again = again
         self.versions = [_version(each) for each in again.tensors()]
 
-    def restored(self, saved: tuple[Tensor, ...]) -> tuple[Again, list[Tensor]]:
+    def restored(self, saved: tuple[Tensor, ...]) -> Again:
         for each, version in zip(self.again.tensors(), self.versions):
             if _version(each) != version:
                 raise RuntimeError("an argument of a loss was modified by an inplace operation between the "
                                    "loss and a double backward pass, which computes it again: clone it")
-        return self.again, list(self.by)
+        return self.again
 
 
 def _version(tensor: Tensor) -> int:
@@ -287,29 +287,21 @@ class _Place(NamedTuple):
 
     place: int
 
-    def of(self, saved: tuple[Tensor, ...]) -> Tensor:
-        return saved[self.place]
-
 
 class _Parted(NamedTuple):
     """torch's own call, with places for tensors."""
 
     again: Again
-    by: list[_Place]
 
-    def restored(self, saved: tuple[Tensor, ...]) -> tuple[Again, list[Tensor]]:
-        def tensor_or_itself(value: Any) -> Any:
-            return value.of(saved) if isinstance(value, _Place) else value
-
-        return self.again.mapped(tensor_or_itself), [place.of(saved) for place in self.by]
+    def restored(self, saved: tuple[Tensor, ...]) -> Again:
+        return self.again.mapped(lambda value: saved[value.place] if isinstance(value, _Place) else value)
 
 
-def _parted(again: Again, by: tuple[Tensor, ...]) -> tuple[_Parted, list[Tensor]]:
+def _parted(again: Again) -> tuple[_Parted, list[Tensor]]:
     """The call, and its tensors to be saved."""
     tensors = list({id(each): each for each in again.tensors()}.values())
     places = {id(each): _Place(i - len(tensors)) for i, each in enumerate(tensors)}  # they are saved last
-    call = again.mapped(lambda value: places.get(id(value), value))
-    return _Parted(call, [places[id(each)] for each in by]), tensors
+    return _Parted(again.mapped(lambda value: places.get(id(value), value))), tensors
 
 
 def _differentiable(ctx: Any, saved: tuple[Tensor, ...], incoming: Tensor) -> list[Tensor]:
@@ -317,9 +309,16 @@ def _differentiable(ctx: Any, saved: tuple[Tensor, ...], incoming: Tensor) -> li
     if ctx.again is None:
         raise RuntimeError("create_graph=True: there is no double backward through a loss of fastloss alone, "
                            "with inplace=True, or under strict()")
-    again, by = ctx.again.restored(saved)
-    value = again.function(*again.args, **again.kwargs)
-    return list(torch.autograd.grad(value, by, incoming.to(value.dtype), create_graph=True))
+    again: Again = ctx.again.restored(saved)
+    given = again.given()
+    names = {FIRST: again.by[0], MINUS_FIRST: again.by[1 % len(again.by)], SECOND: again.by[-1]}
+    aliases = []  # the derivative is by each argument alone, even where one is made of another
+    for name in (names[how] for how in ctx.by):
+        tensor = given[name]
+        given[name] = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
+        aliases.append(given[name])
+    value = again.function(**given)
+    return list(torch.autograd.grad(value, aliases, incoming.to(value.dtype), create_graph=True))
 
 
 class _Overwritten(torch.autograd.Function):  # type: ignore[misc]

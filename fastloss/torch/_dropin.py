@@ -13,7 +13,6 @@ from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.utils._device import DeviceContext
 
 from fastloss import _check
@@ -27,7 +26,6 @@ _ORDINARY = frozenset((Tensor, torch.nn.Parameter, type(None), bool, int, float,
 _function_modes = torch._C._len_torch_function_stack
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _traces = torch._C._is_tracing
-_transforms = torch._C._are_functorch_transforms_active
 
 
 def drop_in(torchs: Callable[..., Any], *, by: tuple[str, ...] = ("input",),
@@ -40,6 +38,7 @@ def drop_in(torchs: Callable[..., Any], *, by: tuple[str, ...] = ("input",),
     """
     def made(plan: Callable[P, Plan]) -> Callable[P, Tensor]:
         operator = _operators.operator(plan, torchs, by, same, axis)
+        names = tuple(operator.defaults)
 
         @functools.wraps(plan)
         def loss(*args: Any, **kwargs: Any) -> Any:
@@ -48,32 +47,39 @@ def drop_in(torchs: Callable[..., Any], *, by: tuple[str, ...] = ("input",),
             inplace = kwargs.pop("inplace", False)
             if strict.on or inplace is not False:
                 _check.flag("inplace", inplace)
+                if _is_watched():
+                    raise TypeError("inplace=True, or strict(): a trace or a mode wants to see operations of "
+                                    "torch, and there are none")
                 try:
                     return _autograd.run(plan(*args, **kwargs, inplace=inplace))
                 except Elsewhere as other:
                     kwargs, args = operator.replaced(args, kwargs, other.instead), ()
             elif _is_ordinary(args, kwargs):
                 try:
-                    return _autograd.run(plan(*args, **kwargs), Again(torchs, args, kwargs))
+                    return _autograd.run(plan(*args, **kwargs), Again(torchs, names, by, args, kwargs))
                 except Elsewhere as other:
                     kwargs, args = operator.replaced(args, kwargs, other.instead), ()
-                except REFUSED:
+                except (*REFUSED, RuntimeWarning):  # a mean of nothing, where warnings are errors
                     pass
             return torchs(*args, **kwargs)
 
         signature = inspect.signature(plan)
         loss.torchs = torchs  # type: ignore[attr-defined]
         loss.__signature__ = signature.replace(return_annotation="Tensor")  # type: ignore[attr-defined]
+        loss.__annotations__ = plan.__annotations__ | {"return": "Tensor"}
         return loss
 
     return made
 
 
 def _is_ordinary(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether these are tensors with memory, and nobody wants to see each operation on them."""
+    """Whether these are torch's own tensors, and nobody wants to see each operation on them."""
     return (_ORDINARY.issuperset(map(type, args)) and _ORDINARY.issuperset(map(type, kwargs.values()))
-            and not _transforms() and not _dispatch_modes() and not _traces()
-            and (not _function_modes() or _only_devices()) and forward_ad._current_level < 0)
+            and not _is_watched())
+
+
+def _is_watched() -> bool:
+    return bool(_dispatch_modes() or _traces() or (_function_modes() and not _only_devices()))
 
 
 def _only_devices() -> bool:

@@ -20,7 +20,7 @@ from fastloss.torch._plan import FLOATS, REFUSED, Elsewhere, Plan, strict
 
 _library = torch.library.Library("fastloss", "DEF")
 
-_TYPES = {"Tensor": "Tensor", "Tensor | None": "Tensor?", "Tensor | float": "Tensor", "int": "int",
+_TYPES = {"Tensor": "Tensor", "Tensor | None": "Tensor?", "Tensor | float": "Tensor", "int": "SymInt",
           "float": "float", "bool": "bool", "str": "str"}
 _UNSEEN = ("size_average", "reduce", "inplace")  # deprecated, or the compiler's to decide
 
@@ -38,12 +38,24 @@ class Operator(NamedTuple):
 
     def traced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The call in a graph: by the operator, or by torch's function where that does not take it."""
+        inplace = kwargs.pop("inplace", False)
+        if not isinstance(inplace, bool):
+            raise TypeError(f"inplace = {inplace!r} must be True or False")
         given = self.defaults | self.replaced(args, kwargs, {})
-        if torch.compiler.is_exporting() or not self._takes(given):
-            return self.torchs(*args, **{name: each for name, each in kwargs.items() if name != "inplace"})
+        transformed = torch._C._are_functorch_transforms_active()
+        if (torch.compiler.is_exporting() or transformed or not self._binds(args, kwargs)
+                or not self._takes(given)):
+            if inplace or strict.on:
+                raise TypeError(f"{self.name}: with inplace=True, or under strict(), these arguments are not "
+                                "taken where torch compiles")
+            return self.torchs(*args, **kwargs)
         input = given[self.by[0]]
-        if "var" in given and not isinstance(given["var"], Tensor):
-            given["var"] = torch.full_like(input, given["var"])
+        if "var" in given:  # repeated here, so that its gradient is summed by torch
+            var = given["var"]
+            if not isinstance(var, Tensor):
+                given["var"] = torch.full_like(input, var)
+            elif var.shape != input.shape:
+                given["var"] = (var if var.ndim == input.ndim else var.unsqueeze(-1)).expand_as(input)
         seen = [each for name, each in given.items() if name not in _UNSEEN]
         wants = [torch.is_grad_enabled() and given[name].requires_grad for name in self.by]
         value = getattr(torch.ops.fastloss, self.name)(*seen, wants)[0]
@@ -53,6 +65,14 @@ class Operator(NamedTuple):
                  instead: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name, some of them others."""
         return {**dict(zip(self.defaults, args)), **kwargs, **instead}
+
+    def _binds(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether each argument is one of the function, once, and none is missing."""
+        names = list(self.defaults)[:-1]  # without inplace
+        positional = names[: len(args)]
+        required = [name for name in names if self.defaults[name] is inspect.Parameter.empty]
+        return (len(args) <= len(names) and all(name in names and name not in positional for name in kwargs)
+                and all(name in positional or name in kwargs for name in required))
 
     def _takes(self, given: dict[str, Any]) -> bool:
         input = given[self.by[0]]
@@ -66,11 +86,16 @@ class Operator(NamedTuple):
                     return False
                 if name in self.same and each.shape != input.shape:
                     return False
-                if name == "target" and each.is_floating_point() and each.dtype != input.dtype:
+                if each.is_floating_point() and torch.promote_types(each.dtype, input.dtype) != input.dtype:
+                    return False
+                if name == "target" and self.axis == -1 and name not in self.same:  # one a row
+                    if each.shape != input.shape[:-1]:
+                        return False
+                if name == "var" and not _is_spread(each.shape, input.shape):
                     return False
                 if name not in self.by and each.requires_grad and torch.is_grad_enabled():
                     return False
-                if self.axis is None and "weight" in name and not _fits(each.shape, input.shape):
+                if "target" in self.same and "weight" in name and not _fits(each.shape, input.shape):
                     return False
         return True
 
@@ -87,7 +112,7 @@ class Operator(NamedTuple):
             value, grads = _autograd.value_and_grads(plan, by, single=True)
         except Elsewhere as other:
             value, grads = self._by_torch(given | leaves | other.instead, wanted)
-        except REFUSED:
+        except (*REFUSED, RuntimeWarning):  # a mean of nothing, where warnings are errors
             if strict.on:
                 raise
             value, grads = self._by_torch(given | leaves, wanted)
@@ -98,9 +123,12 @@ class Operator(NamedTuple):
     def _by_torch(self, given: dict[str, Any], wanted: list[str]) -> tuple[Tensor, list[Tensor]]:
         def computed() -> tuple[Tensor, list[Tensor]]:
             leaves = [given[name].requires_grad_() for name in wanted]
-            value = self.torchs(**given)
+            with torch.autocast("cpu", dtype, autocast):
+                value = self.torchs(**given)
             grads = torch.autograd.grad(value.sum(), leaves) if leaves else ()
-            return value.detach().to(dtype_of_value(value.dtype)), list(grads)
+            return value.detach().to(dtype_of_value(value.dtype)).contiguous(), list(grads)
+
+        autocast, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
         with ThreadPoolExecutor(1) as thread:  # in this one autograd records nothing: it runs an operator
             return thread.submit(computed).result()
@@ -128,7 +156,8 @@ class Operator(NamedTuple):
         target = (inputs[1],) if ctx.ignore_index is not None else ()
         ctx.save_for_backward(*output[1:], *target)
 
-    def backward(self, ctx: Any, incoming: Tensor | None, *_: Any) -> tuple[Any, ...]:
+    def backward(self, ctx: Any, incoming: Tensor | None, *others: Tensor | None) -> tuple[Any, ...]:
+        no_second_derivative(others)
         result: list[Any] = [None] * ctx.taken
         if incoming is None:
             return tuple(result)
@@ -146,6 +175,19 @@ class Operator(NamedTuple):
 def _fits(shape: Any, other: Any) -> bool:
     """Whether it is broadcast to the other, which stays as it is."""
     return len(shape) <= len(other) and all(a in (1, b) for a, b in zip(reversed(shape), reversed(other)))
+
+
+def _is_spread(shape: Any, other: Any) -> bool:
+    """Whether torch's gaussian_nll_loss repeats variances of this shape."""
+    if len(shape) + 1 == len(other):
+        return tuple(shape) == tuple(other[:-1])
+    return len(shape) == len(other) and [a for a, b in zip(shape, other) if a != b] in ([], [1])
+
+
+def no_second_derivative(incoming: tuple[Tensor | None, ...]) -> None:
+    """Refuses a derivative of the gradients that an operator gives."""
+    if any(each is not None for each in incoming):
+        raise RuntimeError("create_graph=True: compiled losses have no double backward")
 
 
 def dtype_of_gradient(dtype: torch.dtype) -> torch.dtype:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,11 +42,11 @@ class strict:
     on = False
 
     def __init__(self, mode: bool = True) -> None:
-        self.before = strict.on
-        strict.on = _check.flag("mode", mode)
+        self.mode, self.before = _check.flag("mode", mode), strict.on
+        strict.on = self.mode
 
     def __enter__(self) -> None:
-        pass
+        strict.on = self.mode
 
     def __exit__(self, *error: object) -> None:
         strict.on = self.before
@@ -63,14 +63,20 @@ class Again(NamedTuple):
     """torch's own call, for a double backward pass."""
 
     function: Callable[..., Any]
+    names: Sequence[str]  # of all its parameters
+    by: tuple[str, ...]  # those that have a gradient
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+
+    def given(self) -> dict[str, Any]:
+        return {**dict(zip(self.names, self.args)), **self.kwargs}
 
     def tensors(self) -> list[Tensor]:
         return [each for each in (*self.args, *self.kwargs.values()) if isinstance(each, Tensor)]
 
     def mapped(self, f: Callable[[Any], Any]) -> Again:
-        return Again(self.function, tuple(map(f, self.args)), {k: f(v) for k, v in self.kwargs.items()})
+        kwargs = {name: f(each) for name, each in self.kwargs.items()}
+        return self._replace(args=tuple(map(f, self.args)), kwargs=kwargs)
 
 
 class Plan(NamedTuple):
@@ -109,7 +115,11 @@ def memory(name: str, value: Any) -> np.ndarray:
     try:
         return (value.detach() if value.requires_grad else value).numpy()
     except (AttributeError, RuntimeError, TypeError):  # bfloat16, lazily negated, or an error
+        pass
+    try:
         return _check.as_array(name, tensor(name, value).detach().resolve_neg())
+    except RuntimeError as error:
+        raise TypeError(f"{name} cannot be read as an array: {error}") from error
 
 
 def tensor(name: str, value: Any) -> Any:

@@ -46,12 +46,15 @@ def _refuse_deprecated(size_average: bool | None, reduce: bool | None) -> None:
 
 def _promoted(plan: Plan) -> Plan:
     """With the value in the wider dtype of input and target; in float64 torch computes it as well."""
-    x, t = plan.arrays[:2]
-    if t.dtype == x.dtype or t.dtype.kind not in "fV" or strict.on:  # V: bfloat16
+    given = plan.arrays[0].dtype
+    dtype = given
+    for each in (plan.arrays[1], plan.parameters.get("sample_weight"), plan.parameters.get("var")):
+        if isinstance(each, np.ndarray) and each.dtype != given and each.dtype.kind in "fV":  # V: bfloat16
+            dtype = np.promote_types(dtype, each.dtype)
+    if dtype == given or strict.on:
         return plan
-    dtype = np.promote_types(x.dtype, t.dtype)
-    if dtype.itemsize > 4 and dtype != x.dtype:
-        raise TypeError(f"target has dtype {t.dtype}, input has dtype {x.dtype}, in which kernels compute")
+    if dtype.itemsize > 4:
+        raise TypeError(f"an argument has dtype {dtype}, input has dtype {given}, in which kernels compute")
     return plan._replace(dtype=dtype)
 
 
@@ -269,13 +272,20 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
                          weight=None if weight is None else weight.to(input.dtype))
 
     def finish(value: Any) -> Any:
-        if np.isinf(value).any():  # certain and wrong, which costs 100 in torch
+        if np.isinf(value).any() or _is_beyond(*plan.arrays):  # certain and wrong, which costs 100 in torch
             raise elsewhere()
         return value
 
-    if (inplace or strict.on) and _has_certain(plan.arrays[0]):
+    if (inplace or strict.on) and (_has_certain(plan.arrays[0]) or _is_beyond(*plan.arrays)):
         raise elsewhere()
     return plan._replace(finish=finish)
+
+
+def _is_beyond(probs: np.ndarray, target: np.ndarray) -> bool:
+    """Whether one is wrong and so small that the gradient overflows, or the cost is more than 100."""
+    least = math.exp(-100) if probs.dtype == np.float64 else 2.0**-126
+    return bool(probs.size and probs.min() < least and probs.shape == target.shape
+                and (target[probs < least] > 0).any())
 
 
 def _has_certain(probs: np.ndarray) -> bool:
@@ -329,7 +339,9 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
     plan = _promoted(_binary(which, input, target, weight, inplace, reduction=reduction))
     x, parameters = plan.arrays[0], plan.parameters
     classes = x.shape[-1] if x.ndim else 0
-    if not classes or reduction not in ("sum", "none"):
+    if not classes:
+        raise ValueError(f"input has shape {x.shape}: it needs an axis of classes")
+    if reduction not in ("sum", "none"):
         return plan
     if reduction == "sum":
         parameters |= dict(reduction="mean", normalizer=classes)
@@ -404,6 +416,8 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
         by.append((var, SECOND))
     else:
         how["var"] = max(_check.non_negative("var", var), least)
+        if how["var"] < _LEAST_VARIANCE and not strict.on:
+            raise ValueError(f"var = {var!r} with eps = {eps!r} is less than {_LEAST_VARIANCE}")
     scalar = x.ndim == 0  # a number is not taken for an array of variances
     if scalar:
         x, t = x.reshape(1), t.reshape(1)
@@ -420,6 +434,8 @@ def _variances(var: np.ndarray, shape: tuple[int, ...], least: float) -> np.ndar
     if least < _LEAST_VARIANCE and var.size and var.min() < _LEAST_VARIANCE:
         raise ValueError(f"eps = {least!r} lets variances be less than {_LEAST_VARIANCE}, where they are "
                          "kept here: it must not be less, or the variances not")
+    if var.dtype.kind not in "fV":
+        raise TypeError(f"var has dtype {var.dtype}: it must be floating")
     differ = [a for a, b in zip(var.shape, shape) if a != b]
     if var.shape == shape[:-1] and var.shape != shape:
         var = var[..., np.newaxis]

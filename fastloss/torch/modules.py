@@ -16,7 +16,7 @@ from fastloss.torch.functional import _refuse_deprecated
 class _Twin:
     """torch's own module, whose forward pass is ours; its arguments and its state are torch's."""
 
-    inplace: bool
+    inplace = False
     __signature__: inspect.Signature
 
     def __init__(self, *args: Any, inplace: bool = False, **kwargs: Any) -> None:
@@ -28,6 +28,8 @@ class _Twin:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if _Twin not in cls.__bases__:
+            return  # a user's own
         parent = inspect.signature(cls.__mro__[2])
         more = inspect.Parameter("inplace", inspect.Parameter.KEYWORD_ONLY, default=False, annotation="bool")
         cls.__signature__ = parent.replace(parameters=[*parent.parameters.values(), more])
@@ -35,7 +37,15 @@ class _Twin:
                        "`inplace`: write the gradient over the input.")
 
     def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+        theirs: str = super().extra_repr()  # type: ignore[misc]
+        return ", ".join([*([theirs] if theirs else []), *(["inplace=True"] if self.inplace else [])])
+
+    def __prepare_scriptable__(self) -> Any:
+        """torch.jit.script compiles torch's own module."""
+        twin = next(each for each in type(self).__mro__ if _Twin in each.__bases__)
+        theirs: Any = object.__new__(twin.__bases__[1])
+        theirs.__dict__ = {name: each for name, each in self.__dict__.items() if name != "inplace"}
+        return theirs
 
 
 class CrossEntropyLoss(_Twin, nn.CrossEntropyLoss):  # type: ignore[misc]
