@@ -272,13 +272,15 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
                          weight=None if weight is None else weight.to(input.dtype))
 
     def finish(value: Any) -> Any:
-        if np.isinf(value).any() or _is_beyond(*plan.arrays):  # certain and wrong, which costs 100 in torch
+        if np.isinf(value).any() or _is_beyond(*plan.arrays):  # wrong and certain, which costs 100 in torch
             raise elsewhere()
         return value
 
-    if (inplace or strict.on) and (_has_certain(plan.arrays[0]) or _is_beyond(*plan.arrays)):
+    if not (inplace or strict.on):
+        return plan._replace(finish=finish)
+    if _has_certain(plan.arrays[0]) or _is_beyond(*plan.arrays):  # before anything is written
         raise elsewhere()
-    return plan._replace(finish=finish)
+    return plan
 
 
 def _is_beyond(probs: np.ndarray, target: np.ndarray) -> bool:
