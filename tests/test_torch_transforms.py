@@ -452,7 +452,9 @@ class Mine(ft.CrossEntropyLoss):
 
 @quiet
 def test_modules_are_subclassed_and_scripted():
-    assert Mine.__doc__ == "A user's own."
+    assert Mine.__doc__ == "A user's own." and [*inspect.signature(Mine).parameters] == ["factor", "options"]
+    with contextlib.suppress(Exception):  # torch may refuse to script it
+        close(torch.jit.script(Mine(2.0))(X, Y), 2 * F.cross_entropy(X, Y))
     close(Mine(2.0, label_smoothing=0.1)(X, Y), 2 * F.cross_entropy(X, Y, label_smoothing=0.1))
     with ft.strict(), pytest.raises(ValueError, match="deprecated"):
         Mine(2.0, reduce=False)

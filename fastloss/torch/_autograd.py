@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from fastloss._spare import Spare
-from fastloss.torch._plan import FIRST, MINUS_FIRST, SECOND, Again, Elsewhere, Plan, is_transformed
+from fastloss.torch._plan import FIRST, MINUS_FIRST, SECOND, Elsewhere, Plan, TorchCall, is_transformed
 
 _MANY = 1 << 18  # elements from which the number of threads is worth passing on
 # Private, and there since torch 2.4. Without it each backward pass gets a copy, which is right but slower.
@@ -74,7 +74,7 @@ def empty_cache() -> None:
 # ---- the call ------------------------------------------------------------------------------------------
 
 
-def run(plan: Plan, again: Again | None = None) -> Tensor:
+def run(plan: Plan, torch_call: TorchCall | None = None) -> Tensor:
     """The loss as a tensor, with its place in the graph."""
     input = plan.by[0][0]
     tracked = [pair for pair in plan.by if pair[0].requires_grad] if torch.is_grad_enabled() else []
@@ -86,7 +86,7 @@ def run(plan: Plan, again: Again | None = None) -> Tensor:
         _overwritable(input)
         assert not input.numel() or plan.arrays[0].ctypes.data == input.data_ptr(), "the array is a copy"
     by = tuple([pair[1] for pair in tracked])
-    return _apply((plan, by, over_first, again), *[pair[0] for pair in tracked])
+    return _apply((plan, by, over_first, torch_call), *[pair[0] for pair in tracked])
 
 
 def _complete(plan: Plan) -> None:
@@ -147,8 +147,9 @@ def value_and_grads(plan: Plan, by: tuple[str, ...], single: bool) -> tuple[Tens
 
 class _Fused(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
-    def forward(ctx: Any, call: tuple[Plan, tuple[str, ...], bool, Again | None], *tensors: Tensor) -> Tensor:
-        plan, by, over_first, again = call
+    def forward(ctx: Any, call: tuple[Plan, tuple[str, ...], bool, TorchCall | None],
+                *tensors: Tensor) -> Tensor:
+        plan, by, over_first, torch_call = call
         try:
             value, grads = _fused(plan, by, over_first)
             value = _value(plan, value)
@@ -168,11 +169,11 @@ class _Fused(torch.autograd.Function):  # type: ignore[misc]
         ctx.labels = _labels(plan)
         # Saved, not kept on ctx: torch lets go of them when the graph is, so that the next function may own
         # them, and finds out if somebody writes to them.
-        if again is None or _saved_tensors_hooks(False) is None:
+        if torch_call is None or _saved_tensors_hooks(False) is None:
             ctx.save_for_backward(*grads)
-            ctx.again = again and _Held(again)
+            ctx.torch_call = torch_call and _HeldCall(torch_call)
         else:  # checkpoints and the like decide what stays in memory
-            ctx.again, more = _parted(again)
+            ctx.torch_call, more = _parted(torch_call)
             ctx.save_for_backward(*grads, *more)
         return value
 
@@ -193,7 +194,7 @@ class _Fused(torch.autograd.Function):  # type: ignore[misc]
             grads = [_shaped(_chosen(scaled, how, FIRST in ctx.by), shape)
                      for how, shape in zip(ctx.by, ctx.shapes)]
         if not kept:
-            ctx.again = ctx.labels = None
+            ctx.torch_call = ctx.labels = None
         return None, *grads
 
 
@@ -263,19 +264,19 @@ def _ignored(labels: np.ndarray, index: int, axis: int | None) -> Tensor:
 # ---- a double backward pass ----------------------------------------------------------------------------
 
 
-class _Held:
+class _HeldCall:
     """torch's own call, with the tensors themselves."""
 
-    def __init__(self, again: Again) -> None:
-        self.again = again
-        self.versions = [_version(each) for each in again.tensors()]
+    def __init__(self, torch_call: TorchCall) -> None:
+        self.call = torch_call
+        self.versions = [_version(each) for each in torch_call.tensors()]
 
-    def restored(self, saved: tuple[Tensor, ...]) -> Again:
-        for each, version in zip(self.again.tensors(), self.versions):
+    def restored(self, saved: tuple[Tensor, ...]) -> TorchCall:
+        for each, version in zip(self.call.tensors(), self.versions):
             if _version(each) != version:
                 raise RuntimeError("an argument of a loss was modified by an inplace operation between the "
                                    "loss and a double backward pass, which computes it again: clone it")
-        return self.again
+        return self.call
 
 
 def _version(tensor: Tensor) -> int:
@@ -288,36 +289,37 @@ class _Place(NamedTuple):
     place: int
 
 
-class _Parted(NamedTuple):
+class _PartedCall(NamedTuple):
     """torch's own call, with places for tensors."""
 
-    again: Again
+    torch_call: TorchCall
 
-    def restored(self, saved: tuple[Tensor, ...]) -> Again:
-        return self.again.mapped(lambda value: saved[value.place] if isinstance(value, _Place) else value)
+    def restored(self, saved: tuple[Tensor, ...]) -> TorchCall:
+        return self.torch_call.mapped(lambda each: saved[each.place] if isinstance(each, _Place) else each)
 
 
-def _parted(again: Again) -> tuple[_Parted, list[Tensor]]:
+def _parted(torch_call: TorchCall) -> tuple[_PartedCall, list[Tensor]]:
     """The call, and its tensors to be saved."""
-    tensors = list({id(each): each for each in again.tensors()}.values())
+    tensors = list({id(each): each for each in torch_call.tensors()}.values())
     places = {id(each): _Place(i - len(tensors)) for i, each in enumerate(tensors)}  # they are saved last
-    return _Parted(again.mapped(lambda value: places.get(id(value), value))), tensors
+    return _PartedCall(torch_call.mapped(lambda value: places.get(id(value), value))), tensors
 
 
 def _differentiable(ctx: Any, saved: tuple[Tensor, ...], incoming: Tensor) -> list[Tensor]:
     """The gradients by torch's own function, which can be differentiated again."""
-    if ctx.again is None:
+    if ctx.torch_call is None:
         raise RuntimeError("create_graph=True: there is no double backward through a loss of fastloss alone, "
                            "with inplace=True, or under strict()")
-    again: Again = ctx.again.restored(saved)
-    given = again.given()
-    names = {FIRST: again.by[0], MINUS_FIRST: again.by[1 % len(again.by)], SECOND: again.by[-1]}
+    torch_call: TorchCall = ctx.torch_call.restored(saved)
+    given = torch_call.given()
+    by = torch_call.by
+    names = {FIRST: by[0], MINUS_FIRST: by[min(1, len(by) - 1)], SECOND: by[-1]}
     aliases = []  # the derivative is by each argument alone, even where one is made of another
     for name in (names[how] for how in ctx.by):
         tensor = given[name]
         given[name] = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
         aliases.append(given[name])
-    value = again.function(**given)
+    value = torch_call.function(**given)
     return list(torch.autograd.grad(value, aliases, incoming.to(value.dtype), create_graph=True))
 
 

@@ -17,7 +17,7 @@ from torch.utils._device import DeviceContext
 
 from fastloss import _check
 from fastloss.torch import _autograd, _operators
-from fastloss.torch._plan import REFUSED, Again, Elsewhere, Plan, strict
+from fastloss.torch._plan import REFUSED, Elsewhere, Plan, TorchCall, strict
 
 P = ParamSpec("P")
 
@@ -56,7 +56,7 @@ def drop_in(torchs: Callable[..., Any], *, by: tuple[str, ...] = ("input",),
                     kwargs, args = operator.replaced(args, kwargs, other.instead), ()
             elif _is_ordinary(args, kwargs):
                 try:
-                    return _autograd.run(plan(*args, **kwargs), Again(torchs, names, by, args, kwargs))
+                    return _autograd.run(plan(*args, **kwargs), TorchCall(torchs, names, by, args, kwargs))
                 except Elsewhere as other:
                     kwargs, args = operator.replaced(args, kwargs, other.instead), ()
                 except (*REFUSED, RuntimeWarning):  # a mean of nothing, where warnings are errors

@@ -59,7 +59,7 @@ class Elsewhere(Exception):
         self.instead = instead
 
 
-class Again(NamedTuple):
+class TorchCall(NamedTuple):
     """torch's own call, for a double backward pass."""
 
     function: Callable[..., Any]
@@ -74,7 +74,7 @@ class Again(NamedTuple):
     def tensors(self) -> list[Tensor]:
         return [each for each in (*self.args, *self.kwargs.values()) if isinstance(each, Tensor)]
 
-    def mapped(self, f: Callable[[Any], Any]) -> Again:
+    def mapped(self, f: Callable[[Any], Any]) -> TorchCall:
         kwargs = {name: f(each) for name, each in self.kwargs.items()}
         return self._replace(args=tuple(map(f, self.args)), kwargs=kwargs)
 

@@ -17,20 +17,24 @@ class _Twin:
     """torch's own module, whose forward pass is ours; its arguments and its state are torch's."""
 
     inplace = False
+    _torchs_signature: inspect.Signature
     __signature__: inspect.Signature
 
     def __init__(self, *args: Any, inplace: bool = False, **kwargs: Any) -> None:
         if strict.on:
-            given = type(self).__signature__.bind(*args, **kwargs).arguments
+            given = self._torchs_signature.bind(*args, **kwargs).arguments
             _refuse_deprecated(given.get("size_average"), given.get("reduce"))
         super().__init__(*args, **kwargs)
         self.inplace = _check.flag("inplace", inplace)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if _Twin not in cls.__bases__:
-            return  # a user's own
-        parent = inspect.signature(cls.__mro__[2])
+        if _Twin not in cls.__bases__:  # a user's own
+            if "__init__" in vars(cls):
+                _, *own = inspect.signature(cls.__init__).parameters.values()
+                cls.__signature__ = inspect.Signature(own)
+            return
+        parent = cls._torchs_signature = inspect.signature(cls.__mro__[2])
         more = inspect.Parameter("inplace", inspect.Parameter.KEYWORD_ONLY, default=False, annotation="bool")
         cls.__signature__ = parent.replace(parameters=[*parent.parameters.values(), more])
         cls.__doc__ = (f"torch.nn.{cls.__name__} with the loss of fastloss.torch.\n\n"
@@ -42,8 +46,9 @@ class _Twin:
 
     def __prepare_scriptable__(self) -> Any:
         """torch.jit.script compiles torch's own module."""
-        twin = next(each for each in type(self).__mro__ if _Twin in each.__bases__)
-        theirs: Any = object.__new__(twin.__bases__[1])
+        if _Twin not in type(self).__bases__:  # a user's own, with a forward pass of its own
+            return self
+        theirs: Any = object.__new__(type(self).__bases__[1])
         theirs.__dict__ = {name: each for name, each in self.__dict__.items() if name != "inplace"}
         return theirs
 
