@@ -179,7 +179,7 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
     ctx.second, ctx.axis, ctx.dtypes = call.second, call.axis, [each.dtype for each in tensors]
     parameters = call.loss.__signature__.parameters
     ctx.ignored = None
-    if "ignore_index" in parameters and not tensors[1].is_floating_point():
+    if "ignore_index" in parameters and tensors[1].ndim < tensors[0].ndim:
         ctx.ignored = call.settings.get("ignore_index", parameters["ignore_index"].default)
     ctx.save_for_backward(*output[1:], *([] if ctx.ignored is None else [tensors[1]]))
 
