@@ -154,9 +154,8 @@ def _evaluate(name: str, tensors: list[Tensor], keywords: str, numbers: list[flo
             raise TypeError(f"argument {i} of {name} requires grad, and no gradient by it is computed: "
                             "detach it")
     value, grads = value_and_grads(plan, tuple(by), single=True)
-    made = dict(zip(by, (stored(grad, call.first.dtype) for grad in grads)))
-    none = value.new_empty(0)
-    return value, made.get(FIRST, none), made.get(SECOND, none)
+    made = {how: stored(grad, call.first.dtype) for how, grad in zip(by, grads)}
+    return value, *(made[how] if how in made else value.new_empty(0) for how in (FIRST, SECOND))
 
 
 def _shapes(name: str, tensors: list[Tensor], keywords: str, numbers: list[float],
