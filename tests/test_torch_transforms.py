@@ -76,7 +76,7 @@ def value_and_grad(call, x, *rest, **how):
 
 
 def test_every_function_is_called_here():
-    assert {*CALLS} == {name for name in ft.__all__ if hasattr(getattr(ft, name), "torchs")}
+    assert {*CALLS} == {name for name in ft.__all__ if hasattr(getattr(ft, name), "operator")}
 
 
 # --- who answers ------------------------------------------------------------------------------------------
@@ -681,6 +681,56 @@ def test_compiled_strict(compiled):
     step = compiled(lambda x: ft.mse_loss(x, Z[:1]))
     with ft.strict(), pytest.raises(Exception, match="strict"):
         step(X)
+
+
+@quiet
+@each
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_what_the_compiler_traces_runs_without_it(name, reduction):
+    """Each step of it is seen by a debugger then, and by coverage."""
+    x, *rest = CALLS[name]
+    traced = getattr(ft, name).operator.traced
+    close(value_and_grad(lambda *a: traced(a, dict(reduction=reduction)), x, *rest),
+          value_and_grad(getattr(F, name), x, *rest, reduction=reduction))
+
+
+@quiet
+def test_what_is_traced_is_handed_on_where_an_operator_does_not_take_it():
+    weight = torch.rand(5, generator=generator)
+    for name, rest, how in [
+        ("mse_loss", (Z[:1],), {}), ("mse_loss", (Z,), dict(reduce=False)), ("mse_loss", (Z.double(),), {}),
+        ("l1_loss", (Z.to(torch.complex64),), {}), ("gaussian_nll_loss", (Z, 0.5), {}),
+        ("gaussian_nll_loss", (Z, Z[:, 0].abs() + 1), {}), ("gaussian_nll_loss", (Z, Z[:, :1].abs() + 1), {}),
+        ("cosine_embedding_loss", (Z, torch.ones(1)), {}), ("cross_entropy", (Y,), dict(weight=weight)),
+        ("cross_entropy", (-Z,), {}), ("cross_entropy", (Z.softmax(1).requires_grad_(),), {}),
+        ("binary_cross_entropy_with_logits", (Z.sigmoid(),), dict(weight=weight)),
+        ("binary_cross_entropy", (Z.sigmoid(),), {}), ("mse_loss", (X[:0], Z[:0]), {}),
+    ]:
+        x = {"binary_cross_entropy": X * 0, "mse_loss": X}.get(name, X)
+        x, rest = (rest[0], rest[1:]) if len(rest) > 1 and name == "mse_loss" else (x, rest)
+        want, got = outcomes(name, lambda call: value_and_grad(call, x, *rest, **how))  # noqa: B023
+        traced = getattr(ft, name).operator.traced
+        got = value_and_grad(lambda *a: traced(a, dict(how)), x, *rest)  # noqa: B023
+        close(got, want, equal_nan=True)
+    traced = ft.mse_loss.operator.traced
+    for args, kwargs, error in [((X, Z), dict(inplace="yes"), "must be True or False"),
+                                ((X, Z[:1]), dict(inplace=True), "not taken"), ((X,), {}, "target")]:
+        with pytest.raises(TypeError, match=error):
+            traced(args, kwargs)
+    with ft.strict(), pytest.raises(ValueError, match="negative"):
+        ft.cross_entropy.operator.traced((X, -Z.exp()), {})
+
+
+@quiet
+@pytest.mark.parametrize("case", ANY_LOSS)
+def test_any_loss_runs_as_an_operator(case, monkeypatch):
+    want = value_and_grad(ANY_LOSS[case], X)
+    from fastloss.torch import _any_loss
+    monkeypatch.setattr(_any_loss, "run", None)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    got = value_and_grad(ANY_LOSS[case], X)
+    monkeypatch.undo()
+    close(got, want)
 
 
 @quiet

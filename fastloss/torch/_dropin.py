@@ -64,7 +64,7 @@ def drop_in(torchs: Callable[..., Any], *, by: tuple[str, ...] = ("input",),
             return torchs(*args, **kwargs)
 
         signature = inspect.signature(plan)
-        loss.torchs = torchs  # type: ignore[attr-defined]
+        loss.operator = operator  # type: ignore[attr-defined]
         loss.__signature__ = signature.replace(return_annotation="Tensor")  # type: ignore[attr-defined]
         loss.__annotations__ = plan.__annotations__ | {"return": "Tensor"}
         return loss
