@@ -420,6 +420,7 @@ def test_a_mean_of_nothing_where_warnings_are_errors():
 @pytest.mark.parametrize("name, arguments, how", [
     ("gaussian_nll_loss", (X, Z, 0.0), dict(eps=1e-9)),
     ("multilabel_soft_margin_loss", (X[:, :0], Z[:, :0]), dict(reduction="none")),
+    ("kl_div", (X[:0], Z[:0]), dict(reduction="batchmean")),
     ("multilabel_soft_margin_loss", (X[:, :0], Z[:, :0]), dict(reduction="sum")),
     ("mse_loss", (X, Z), dict(weight=Z.double().abs())),
     ("gaussian_nll_loss", (X, Z, Z.double().abs() + 1), {}),
@@ -694,6 +695,10 @@ def test_what_the_compiler_traces_runs_without_it(name, reduction):
           value_and_grad(getattr(F, name), x, *rest, reduction=reduction))
 
 
+class Sub(torch.Tensor):
+    pass
+
+
 @quiet
 def test_what_is_traced_is_handed_on_where_an_operator_does_not_take_it():
     weight = torch.rand(5, generator=generator)
@@ -705,12 +710,20 @@ def test_what_is_traced_is_handed_on_where_an_operator_does_not_take_it():
         ("cross_entropy", (-Z,), {}), ("cross_entropy", (Z.softmax(1).requires_grad_(),), {}),
         ("binary_cross_entropy_with_logits", (Z.sigmoid(),), dict(weight=weight)),
         ("binary_cross_entropy", (Z.sigmoid(),), {}), ("mse_loss", (X[:0], Z[:0]), {}),
+        ("mse_loss", (Z.as_subclass(Sub),), {}), ("cosine_embedding_loss", (Z, torch.ones(())), {}),
+        ("cross_entropy", (Y,), dict(weight=weight.clone().requires_grad_())),
+        ("binary_cross_entropy_with_logits", (Z.sigmoid(),), dict(weight=torch.rand(2, 6, 5))),
     ]:
         x = {"binary_cross_entropy": X * 0, "mse_loss": X}.get(name, X)
         x, rest = (rest[0], rest[1:]) if len(rest) > 1 and name == "mse_loss" else (x, rest)
         want, got = outcomes(name, lambda call: value_and_grad(call, x, *rest, **how))  # noqa: B023
         traced = getattr(ft, name).operator.traced
-        got = value_and_grad(lambda *a: traced(a, dict(how)), x, *rest)  # noqa: B023
+        if isinstance(want, type):
+            with pytest.raises(want):
+                value_and_grad(lambda *a: traced(a, dict(how)), x, *rest)  # noqa: B023
+            continue
+        traced_ones = value_and_grad(lambda *a: traced(a, dict(how)), x, *rest)  # noqa: B023
+        close(traced_ones, want, equal_nan=True)
         close(got, want, equal_nan=True)
     traced = ft.mse_loss.operator.traced
     for args, kwargs, error in [((X, Z), dict(inplace="yes"), "must be True or False"),
