@@ -80,10 +80,6 @@ from fastloss.torch.modules import (  # noqa: E402
     TripletMarginWithDistanceLoss,
 )
 
-if hasattr(_functional, "linear_cross_entropy"):  # torch 2.13
-    from fastloss.torch.functional import linear_cross_entropy
-    from fastloss.torch.modules import LinearCrossEntropyLoss
-
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -132,7 +128,10 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]
-if hasattr(_functional, "linear_cross_entropy"):
+if hasattr(_functional, "linear_cross_entropy"):  # torch 2.13
+    from fastloss.torch.functional import linear_cross_entropy
+    from fastloss.torch.modules import LinearCrossEntropyLoss
+
     __all__ += ["LinearCrossEntropyLoss", "linear_cross_entropy"]
 
 

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from fastloss import _check
 from fastloss._loss import Loss as _Loss
 from fastloss._loss import ParameterLoss, VectorLoss, losses
-from fastloss.torch._autograd import aligned, run, value_and_grads
+from fastloss.torch._autograd import ignored_label, run, value_and_grads
 from fastloss.torch._operators import (
     define,
     dtype_of_gradient,
     dtype_of_value,
+    multiplied,
     no_second_derivative,
     rounded,
     stored,
@@ -176,23 +177,18 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
     name, tensors, keywords, numbers, ctx.wants = inputs
     call = _Traced(name, tensors, keywords, numbers)
     ctx.second, ctx.axis, ctx.dtypes = call.second, call.axis, [each.dtype for each in tensors]
-    parameters = call.loss.__signature__.parameters
-    ctx.ignored = None
-    if "ignore_index" in parameters and tensors[1].ndim < tensors[0].ndim:
-        ctx.ignored = call.settings.get("ignore_index", parameters["ignore_index"].default)
-    ctx.save_for_backward(*output[1:], *([] if ctx.ignored is None else [tensors[1]]))
+    ctx.ignored = ignored_label(call.loss, call.settings)
+    hard = ctx.ignored is not None and tensors[1].ndim < tensors[0].ndim
+    ctx.save_for_backward(*output[1:], *([tensors[1]] if hard else []))
 
 
 def _backward(ctx: Any, incoming: Tensor | None, *others: Tensor | None) -> tuple[Any, ...]:
     no_second_derivative(others)
     result: list[Any] = [None] * len(ctx.wants)
-    for at, grad in zip((0, ctx.second), ctx.saved_tensors):
+    grads, labels = ctx.saved_tensors[:2], ctx.saved_tensors[2:]
+    for at, grad in zip((0, ctx.second), grads):
         if incoming is not None and at is not None and ctx.wants[at]:
-            grad = grad * aligned(incoming, ctx.axis)
-            if ctx.ignored is not None:  # 0 times nan is nan: of what is ignored 0
-                labels = ctx.saved_tensors[2]
-                grad = grad.masked_fill((labels == ctx.ignored).unsqueeze(ctx.axis), 0)
-            result[at] = grad.to(ctx.dtypes[at])
+            result[at] = multiplied(grad, incoming, ctx.axis, labels, ctx.ignored).to(ctx.dtypes[at])
     return None, result, None, None, None
 
 

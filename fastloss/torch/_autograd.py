@@ -229,7 +229,7 @@ def aligned(incoming: Tensor, axis: int | None) -> Tensor:
 
 def _chosen(grads: list[Tensor], how: str, first_is_wanted: bool) -> Tensor:
     if how == MINUS_FIRST:
-        return grads[0].neg() if first_is_wanted or _is_many(grads[0]) else grads[0].neg_()
+        return grads[0].neg() if first_is_wanted else grads[0].neg_()
     return grads[1] if how == SECOND else grads[0]
 
 
@@ -244,16 +244,17 @@ def _shaped(grad: Tensor, shape: torch.Size) -> Tensor:
 
 def _labels(plan: Plan) -> tuple[np.ndarray, int] | None:
     """The labels, and which of them is ignored, where one may be."""
-    if "ignore_index" in plan.parameters:
-        index = plan.parameters["ignore_index"]
-    else:
-        default = plan.loss.__signature__.parameters.get("ignore_index")
-        index = None if default is None else default.default
-    labels = plan.arrays[1]
-    scored = plan.arrays[0].ndim - (plan.axis is not None)
-    if index is None or labels.ndim != scored or labels.dtype.kind not in "iu":
+    index, labels = ignored_label(plan.loss, plan.parameters), plan.arrays[1]
+    if index is None or labels.ndim != plan.arrays[0].ndim - 1 or labels.dtype.kind not in "iu":
         return None
     return labels, int(index)
+
+
+def ignored_label(loss: Any, parameters: dict[str, Any]) -> int | None:
+    if "ignore_index" in parameters or not loss._rowwise:
+        return parameters.get("ignore_index")
+    default = loss.__signature__.parameters.get("ignore_index")
+    return None if default is None else default.default
 
 
 def _ignored(labels: np.ndarray, index: int, axis: int | None) -> Tensor:
@@ -311,15 +312,15 @@ def _differentiable(ctx: Any, saved: tuple[Tensor, ...], incoming: Tensor) -> li
         raise RuntimeError("create_graph=True: there is no double backward through a loss of fastloss alone, "
                            "with inplace=True, or under strict()")
     torch_call: TorchCall = ctx.torch_call.restored(saved)
-    given = torch_call.given()
-    by = torch_call.by
+    operator = torch_call.operator
+    given, by = operator.by_name(torch_call.args, torch_call.kwargs), operator.by
     names = {FIRST: by[0], MINUS_FIRST: by[min(1, len(by) - 1)], SECOND: by[-1]}
     aliases = []  # the derivative is by each argument alone, even where one is made of another
     for name in (names[how] for how in ctx.by):
         tensor = given[name]
         given[name] = tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()
         aliases.append(given[name])
-    value = torch_call.function(**given)
+    value = operator.torchs(**given)
     return list(torch.autograd.grad(value, aliases, incoming.to(value.dtype), create_graph=True))
 
 

@@ -38,29 +38,27 @@ def drop_in(torchs: Callable[..., Any], *, by: tuple[str, ...] = ("input",),
     """
     def made(plan: Callable[P, Plan]) -> Callable[P, Tensor]:
         operator = _operators.operator(plan, torchs, by, same, axis)
-        names = tuple(operator.defaults)
 
         @functools.wraps(plan)
         def loss(*args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling():
                 return operator.traced(args, kwargs)
             inplace = kwargs.pop("inplace", False)
-            if strict.on or inplace is not False:
-                _check.flag("inplace", inplace)
-                if _is_watched():
-                    raise TypeError("inplace=True, or strict(): a trace or a mode wants to see operations of "
-                                    "torch, and there are none")
-                try:
+            refuses = strict.on or inplace is not False
+            try:
+                if refuses:
+                    _check.flag("inplace", inplace)
+                    if _is_watched():
+                        raise TypeError("inplace=True, or strict(): a trace or a mode wants to see "
+                                        "operations of torch, and there are none")
                     return _autograd.run(plan(*args, **kwargs, inplace=inplace))
-                except Elsewhere as other:
-                    kwargs, args = operator.replaced(args, kwargs, other.instead), ()
-            elif _is_ordinary(args, kwargs):
-                try:
-                    return _autograd.run(plan(*args, **kwargs), TorchCall(torchs, names, by, args, kwargs))
-                except Elsewhere as other:
-                    kwargs, args = operator.replaced(args, kwargs, other.instead), ()
-                except (*REFUSED, RuntimeWarning):  # a mean of nothing, where warnings are errors
-                    pass
+                if _is_ordinary(args, kwargs):
+                    return _autograd.run(plan(*args, **kwargs), TorchCall(operator, args, kwargs))
+            except Elsewhere as other:
+                args, kwargs = (), operator.by_name(args, kwargs) | other.instead
+            except (*REFUSED, RuntimeWarning):  # a mean of nothing, where warnings are errors
+                if refuses:
+                    raise
             return torchs(*args, **kwargs)
 
         signature = inspect.signature(plan)

@@ -8,7 +8,7 @@ to call one takes longer than a small loss.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -41,7 +41,7 @@ class Operator(NamedTuple):
         inplace = kwargs.pop("inplace", False)
         if not isinstance(inplace, bool):
             raise TypeError(f"inplace = {inplace!r} must be True or False")
-        given = self.defaults | self.replaced(args, kwargs, {})
+        given = self.defaults | self.by_name(args, kwargs)
         transformed = torch._C._are_functorch_transforms_active()
         if (torch.compiler.is_exporting() or transformed or not self._binds(args, kwargs)
                 or not self._takes(given)):
@@ -56,15 +56,17 @@ class Operator(NamedTuple):
                 given["var"] = torch.full_like(input, var)
             elif var.shape != input.shape:
                 given["var"] = (var if var.ndim == input.ndim else var.unsqueeze(-1)).expand_as(input)
-        seen = [each for name, each in given.items() if name not in _UNSEEN]
+        seen = [given[name] for name in self.names()]
         wants = [torch.is_grad_enabled() and given[name].requires_grad for name in self.by]
         value = getattr(torch.ops.fastloss, self.name)(*seen, wants)[0]
         return rounded(value, input.dtype)
 
-    def replaced(self, args: tuple[Any, ...], kwargs: dict[str, Any],
-                 instead: dict[str, Any]) -> dict[str, Any]:
-        """The arguments by name, some of them others."""
-        return {**dict(zip(self.defaults, args)), **kwargs, **instead}
+    def by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        return {**dict(zip(self.defaults, args)), **kwargs}
+
+    def names(self) -> list[str]:
+        """Of what the operator is given."""
+        return [name for name in self.defaults if name not in _UNSEEN]
 
     def _binds(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether each argument is one of the function, once, and none is missing."""
@@ -102,7 +104,7 @@ class Operator(NamedTuple):
     def evaluate(self, *seen: Any) -> tuple[Tensor, ...]:
         """What the operator does with real tensors."""
         *values, wants = seen
-        given = dict(zip((name for name in self.defaults if name not in _UNSEEN), values))
+        given = dict(zip(self.names(), values))
         leaves = {name: given[name].detach() for name in self.by}
         wanted = [name for name, wants_it in zip(self.by, wants) if wants_it]
         try:
@@ -136,7 +138,7 @@ class Operator(NamedTuple):
     def shapes(self, *seen: Any) -> tuple[Tensor, ...]:
         """The same of tensors without memory."""
         *values, wants = seen
-        given = dict(zip((name for name in self.defaults if name not in _UNSEEN), values))
+        given = dict(zip(self.names(), values))
         input, rows = given[self.by[0]], list(given[self.by[0]].shape)
         if self.axis is not None:
             del rows[self.axis if len(rows) > 1 else 0]
@@ -148,27 +150,24 @@ class Operator(NamedTuple):
 
     def keep(self, ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         ctx.set_materialize_grads(False)
-        names = [name for name in self.defaults if name not in _UNSEEN]
+        names = self.names()
         ctx.ignore_index = inputs[names.index("ignore_index")] if "ignore_index" in names else None
         ctx.wants, ctx.taken = inputs[-1], len(inputs)
         ctx.places = [names.index(name) for name in self.by]
         ctx.dtypes = [inputs[at].dtype for at in ctx.places]
-        target = (inputs[1],) if ctx.ignore_index is not None else ()
-        ctx.save_for_backward(*output[1:], *target)
+        hard = ctx.ignore_index is not None and not inputs[1].is_floating_point()
+        ctx.save_for_backward(*output[1:], *([inputs[1]] if hard else []))
 
     def backward(self, ctx: Any, incoming: Tensor | None, *others: Tensor | None) -> tuple[Any, ...]:
         no_second_derivative(others)
         result: list[Any] = [None] * ctx.taken
         if incoming is None:
             return tuple(result)
-        grads, target = ctx.saved_tensors[: len(self.by)], ctx.saved_tensors[len(self.by):]
+        grads, labels = ctx.saved_tensors[: len(self.by)], ctx.saved_tensors[len(self.by):]
         for grad, place, dtype, wanted in zip(grads, ctx.places, ctx.dtypes, ctx.wants):
             if wanted:
                 axis = None if self.axis is None else self.axis if grad.ndim > 1 else 0
-                grad = grad * _autograd.aligned(incoming, axis)
-                if target and not target[0].is_floating_point():  # 0 times nan is nan: of what is ignored 0
-                    grad = grad.masked_fill((target[0] == ctx.ignore_index).unsqueeze(axis), 0)
-                result[place] = grad.to(dtype)
+                result[place] = multiplied(grad, incoming, axis, labels, ctx.ignore_index).to(dtype)
         return tuple(result)
 
 
@@ -182,6 +181,13 @@ def _is_spread(shape: Any, other: Any) -> bool:
     if len(shape) + 1 == len(other):
         return tuple(shape) == tuple(other[:-1])
     return len(shape) == len(other) and [a for a, b in zip(shape, other) if a != b] in ([], [1])
+
+
+def multiplied(grad: Tensor, incoming: Tensor, axis: int | None, labels: Sequence[Tensor],
+               ignored: int | None) -> Tensor:
+    """The gradient times the incoming one, and 0 (not nan, where that is nan) of ignored labels, if any."""
+    grad = grad * _autograd.aligned(incoming, axis)
+    return grad.masked_fill((labels[0] == ignored).unsqueeze(axis), 0) if labels else grad
 
 
 def no_second_derivative(incoming: tuple[Tensor | None, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +17,6 @@ FIRST, MINUS_FIRST, SECOND = "first", "minus first", "second"
 
 FLOATS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 REFUSED = (TypeError, ValueError, NotImplementedError)  # raised before anything is written
-
-
 _transforms = torch._C._are_functorch_transforms_active
 
 
@@ -62,14 +60,9 @@ class Elsewhere(Exception):
 class TorchCall(NamedTuple):
     """torch's own call, for a double backward pass."""
 
-    function: Callable[..., Any]
-    names: Sequence[str]  # of all its parameters
-    by: tuple[str, ...]  # those that have a gradient
+    operator: Any  # what is known of the loss: an Operator
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-
-    def given(self) -> dict[str, Any]:
-        return {**dict(zip(self.names, self.args)), **self.kwargs}
 
     def tensors(self) -> list[Tensor]:
         return [each for each in (*self.args, *self.kwargs.values()) if isinstance(each, Tensor)]

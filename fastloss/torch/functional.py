@@ -1,6 +1,7 @@
 """The losses of torch.nn.functional: each call as one of fastloss.
 
 A function here checks and translates; `drop_in` makes it the loss, and hands on to torch what it refuses.
+What a docstring says of shapes and domains is what the kernels take, and a rule only under `strict()`.
 """
 
 from __future__ import annotations
@@ -85,13 +86,13 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
     """torch.nn.functional.cross_entropy: softmax cross entropy of logits against labels or probabilities.
 
     input : (N, C), (N, C, d1, ...) or (C,) logits
-    target : (N), (N, d1, ...) or () integer labels, or probabilities >= 0 of the shape of `input`, by which
-        no gradient is computed (pass target.detach())
+    target : (N), (N, d1, ...) or () integer labels, or probabilities >= 0 of the shape of `input`
     weight : (C,), >= 0
     ignore_index, reduction, label_smoothing : as in torch
     inplace : write the gradient over `input`
 
-    Raises ValueError on a label out of range, before anything is written.
+    A label out of range is torch's IndexError; under `strict()`, or with `inplace`, a ValueError before
+    anything is written.
     """
     _refuse_deprecated(size_average, reduce)
     if ignore_index >= 0 and isinstance(target, Tensor) and target.is_floating_point():
@@ -143,7 +144,7 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
     """torch.nn.functional.kl_div: elementwise t (log t - input), t the target or exp(target).
 
     input : log-probabilities of any shape
-    target : of exactly that shape, >= 0 or with `log_target` logarithms; no gradient is computed by it
+    target : of that shape, >= 0 or with `log_target` logarithms
     reduction : "mean" (over elements), "batchmean" (the sum over the length of the first axis), "sum", "none"
     inplace : write the gradient over `input`
 
@@ -183,7 +184,7 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
              reduction: str = "mean", weight: Tensor | None = None, *, inplace: bool = False) -> Plan:
     """torch.nn.functional.mse_loss: (input - target)^2.
 
-    input, target : tensors of exactly the same shape (nothing is broadcast), both differentiable
+    input, target : tensors of one shape, both differentiable
     weight : of that shape, >= 0; "mean" divides by its sum
     inplace : write the gradient over `input`
     """
@@ -196,7 +197,7 @@ def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, red
             reduction: str = "mean", weight: Tensor | None = None, *, inplace: bool = False) -> Plan:
     """torch.nn.functional.l1_loss: |input - target|.
 
-    input, target : tensors of exactly the same shape (nothing is broadcast), both differentiable
+    input, target : tensors of one shape, both differentiable
     weight : of that shape, >= 0; "mean" divides by its sum
     inplace : write the gradient over `input`
     """
@@ -210,7 +211,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = No
                    inplace: bool = False) -> Plan:
     """torch.nn.functional.smooth_l1_loss: r^2 / (2 beta) where |r| < beta, else |r| - beta / 2.
 
-    input, target : tensors of exactly the same shape (nothing is broadcast), both differentiable
+    input, target : tensors of one shape, both differentiable
     beta : >= 0; 0 is l1_loss
     inplace : write the gradient over `input`
     """
@@ -223,7 +224,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
                weight: Tensor | None = None, *, inplace: bool = False) -> Plan:
     """torch.nn.functional.huber_loss: r^2 / 2 where |r| < delta, else delta (|r| - delta / 2).
 
-    input, target : tensors of exactly the same shape (nothing is broadcast), both differentiable
+    input, target : tensors of one shape, both differentiable
     delta : > 0
     weight : of that shape, >= 0; "mean" divides by the number of elements, as torch does for this loss
     inplace : write the gradient over `input`
@@ -257,12 +258,13 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     """torch.nn.functional.binary_cross_entropy: of probabilities against labels or probabilities.
 
     input : probabilities of any shape
-    target : of exactly that shape, in [0, 1]; no gradient is computed by it
+    target : of that shape, in [0, 1]
     weight : >= 0, broadcast to that shape; "mean" divides by the number of elements
     inplace : write the gradient over `input`
 
-    Raises ValueError on what is no probability, nan too. One of exactly 0 or 1 on the wrong side costs 100,
-    as in torch, which then computes the loss. `binary_cross_entropy_with_logits` is exact there.
+    What is no probability, nan too, is torch's RuntimeError; under `strict()`, or with `inplace`, a
+    ValueError. One of exactly 0 or 1 on the wrong side costs 100, as in torch, which then computes the loss.
+    `binary_cross_entropy_with_logits` is exact there.
     """
     _refuse_deprecated(size_average, reduce)
     plan = _binary(fl.binary_cross_entropy, input, target, weight, inplace, reduction=reduction, eps=0)
@@ -310,7 +312,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     """torch.nn.functional.binary_cross_entropy_with_logits: of log odds against labels or probabilities.
 
     input : log odds of any shape
-    target : of exactly that shape, in [0, 1]; no gradient is computed by it
+    target : of that shape, in [0, 1]
     weight : >= 0, broadcast to that shape; "mean" divides by the number of elements
     pos_weight : > 0, broadcast to that shape; multiplies what target 1 costs
     inplace : write the gradient over `input`
@@ -332,7 +334,7 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
     """torch.nn.functional.multilabel_soft_margin_loss: binary cross entropy, the mean over the classes.
 
     input : (..., C) log odds
-    target : of exactly that shape, in [0, 1]; no gradient is computed by it
+    target : of that shape, in [0, 1]
     weight : (C,) or broadcast to that shape, >= 0
     inplace : write the gradient over `input`
     """
@@ -358,7 +360,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
     """torch.nn.functional.soft_margin_loss: log(1 + exp(-target input)).
 
     input : scores of any shape
-    target : of exactly that shape, -1 or 1; no gradient is computed by it
+    target : of that shape, -1 or 1
     inplace : write the gradient over `input`
     """
     _refuse_deprecated(size_average, reduce)
@@ -372,7 +374,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     """torch.nn.functional.poisson_nll_loss: exp(input) - target input, or input - target log(input + eps).
 
     input : log-rates of any shape, or rates with log_input=False
-    target : counts, of exactly that shape; no gradient is computed by it
+    target : counts, of that shape
     full : adds the Stirling term of each count above 1, target log(target) - target + log(2 pi target) / 2
     eps : 1e-8 where log_input is False
     inplace : write the gradient over `input`
