@@ -582,7 +582,7 @@ cdef class Call:
         self.c.rule[0] = rule
 
     cdef int class_arrays(self, Parameters p) except -1:
-        """gain and smooth of softmax.h; 0 if class_weight does not fit the classes."""
+        """gain and smooth of rows/softmax/kernel.h; 0 if class_weight does not fit the classes."""
         if p.class_weight is None and p.label_smoothing == 0:
             return 1
         cdef ptrdiff_t n = self.c.classes
@@ -816,8 +816,8 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
 
     `third`: the vector of a Hessian-vector product, or the third array of a loss of two vectors. `other_out`:
     of the Hessian, or of the second gradient. Hessians are multiplied by `hess_factor` and raised to
-    `hess_least` times the weight of their row (src/hessian.h). `fresh`: nobody has seen the outs yet. `hess_floor`:
-    from 0 on the Hessian is the loss's bound, which takes no residual for smaller (src/losses/point.h).
+    `hess_least` times the weight of their row (src/base/hessian.h). `fresh`: nobody has seen the outs yet. `hess_floor`:
+    from 0 on the Hessian is the loss's bound, which takes no residual for smaller (src/elementwise/formula.h).
     """
     cdef Call call = Call.__new__(Call)
     cdef fl_call *c = &call.c

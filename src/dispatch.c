@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fastloss.h"
-#include "losses/list.h"
+#include "elementwise/list.h"
 #include "rows/list.h"
 
 #if defined(__x86_64__)

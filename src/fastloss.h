@@ -53,7 +53,7 @@ typedef struct {
 } fl_operand;
 
 /* Of losses of rows. `gain` and `smooth` hold one entry a class in the table's type, or are NULL for all ones
- * and all zeros: q = gain * target + smooth. The rest is of the softmax kernel, see rows/softmax.h. */
+ * and all zeros: q = gain * target + smooth. The rest is of the softmax kernel, see rows/softmax/kernel.h. */
 typedef struct {
     const void *gain, *smooth;
     double z_loss, softcap, logit_scale;  /* softcap 0: none */
@@ -87,8 +87,8 @@ struct fl_call {
     int looks_at_scores;  /* the same of `score_rule` */
     ptrdiff_t rows, classes, per_block, per_task;
     double scale;         /* 1 / normaliser: what every gradient is multiplied by, beside its row's weight */
-    double hess_factor, hess_least;  /* hessian.h: the factor of the softmax family alone; 0: no least */
-    int hess_bound;       /* elementwise: the Hessian is the loss's bound (losses/point.h) */
+    double hess_factor, hess_least;  /* base/hessian.h: the factor of the softmax family alone; 0: no least */
+    int hess_bound;       /* elementwise: the Hessian is the loss's bound (elementwise/formula.h) */
     int ndim;
     ptrdiff_t shape[FL_MAXDIM];
     fl_operand op[FL_ROLES];
@@ -134,7 +134,7 @@ typedef struct {
 } fl_sum;
 fl_sum fl_task(const fl_call *, ptrdiff_t task);
 
-/* What a look over the arguments found, before anything of the caller's is written. */
+/* scan.c: what a look over the arguments found, before anything of the caller's is written. */
 typedef struct {
     ptrdiff_t bad_label;   /* first row whose label is out of range, or -1 */
     ptrdiff_t bad_weight;  /* first row whose weight is negative or not finite, or -1 */
@@ -145,6 +145,8 @@ typedef struct {
     ptrdiff_t counted;     /* how many those are, less those of weight 0 */
 } fl_scan;
 void fl_scan_task(const fl_call *, const double *class_weight, ptrdiff_t task, fl_scan *);
+int fl_elements_break(const fl_call *, ptrdiff_t row, ptrdiff_t n);  /* does a block break a rule, weights aside? */
+int fl_scores_break(const fl_call *, const fl_run *);                /* does a row that counts break the rule of scores? */
 
 /* process.c */
 void fl_process_init(void);

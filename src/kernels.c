@@ -1,16 +1,16 @@
 /* Everything for one (instruction set, dtype). setup.py compiles this file once for each pair, with
  * FL_ISA and FL_BITS defined and the flags of that instruction set; it ends in the pair's table. */
-#include "elementary.h"
-#include "elementwise.h"
-#include "losses/binary.h"
-#include "losses/list.h"
-#include "losses/regression.h"
+#include "base/elementary.h"
+#include "elementwise/kernel.h"
+#include "elementwise/binary.h"
+#include "elementwise/list.h"
+#include "elementwise/regression.h"
 #include "rows/cosine.h"
 #include "rows/hinge.h"
 #include "rows/list.h"
 #include "rows/rank.h"
 #include "rows/separable.h"
-#include "rows/softmax.h"
+#include "rows/softmax/kernel.h"
 
 #define ELEMENTWISE(name, array, head) \
     static void each_##name(const fl_call *call, const fl_run *run) { each(call, run, name, head, array); }

@@ -1,4 +1,4 @@
-"""Print the constants of src/elementary.h: `pip install mpmath`, then `python tools/minimax.py`.
+"""Print the constants of src/base/elementary.h: `pip install mpmath`, then `python tools/minimax.py`.
 
 The output is the block there from TANH_NEAR to #endif, to be pasted whole. Each polynomial is the weighted
 minimax one (Remez 1934), its coefficients rounded to T one at a time, lowest power first, the rest fitted

@@ -14,7 +14,7 @@ LISTED = ROOT / "tools" / "mutants.md"
 
 # fastloss.h and the lists hold declarations only. A hint to the cache is no part of any result, nor is how
 # long a thread spins, which benchmarks/in_company.py measures.
-NOT_BROKEN = {"src/fastloss.h", "src/losses/list.h", "src/rows/list.h"}
+NOT_BROKEN = {"src/fastloss.h", "src/elementwise/list.h", "src/rows/list.h"}
 HINTS = ("look_ahead", "logits_ahead", "ask", "ask_to_write", "spin")
 TIMES = {("src/pool.c", "")}  # file and function: the constants above all functions
 

@@ -62,25 +62,29 @@ SHARES = Look("softmax", "row_losses", (f"(?:focal|poly|generalized|brier|js_div
 MARGINS = Look("softmax", "row_losses", (
     f"(?:am_softmax|arcface|l_softmax){WIDTHS}", "softmax|arcface|cosine_of_one"))
 HESSIAN = Look("regression binary softmax", "boosting", ("floor", "hessian"))
+TASKS = Look("", "mse inputs cross_entropy elementwise row_losses bits streaming wrong_input", (
+    "test_mse", "where_it_is_read", "is_named", "label", "weight", "domain", "for_elements", "leading",
+    "ignored", "negative", "many", "faults", "last_target", "count"))
 SEPARABLE = "(?:nll|log_loss|kl_div|brier_from)"
 LOOK = {
-    "src/losses/regression.h": Look("regression", "elementwise"),
-    "src/losses/binary.h": Look("binary", "elementwise primitives metrics"),
-    "src/losses/point.h": Look("regression", "elementwise", ("oracle", "array", "overflow")),
-    "src/elementwise.h": Look("regression", "elementwise", (
+    "src/elementwise/regression.h": Look("regression", "elementwise"),
+    "src/elementwise/binary.h": Look("binary", "elementwise primitives metrics"),
+    "src/elementwise/formula.h": Look("regression", "elementwise", ("oracle", "array", "overflow")),
+    "src/elementwise/kernel.h": Look("regression", "elementwise", (
         "oracle", "layout", "array", "bits_with", "bad", "two_grad", "variance")),
-    "src/hessian.h": HESSIAN,
-    "src/elementary.h": Look("core", "accuracy", ("functions",)),
-    "src/real.h": Look("core regression", "accuracy mse elementwise", ("functions", "test_mse", "oracle")),
-    "src/block.h": Look("regression", "inputs elementwise mse", (
+    "src/base/hessian.h": HESSIAN,
+    "src/base/elementary.h": Look("core", "accuracy", ("functions",)),
+    "src/base/scalar.h": Look("core regression", "accuracy mse elementwise", (
+        "functions", "test_mse", "oracle")),
+    "src/elementwise/block.h": Look("regression", "inputs elementwise mse", (
         "array_param", "for_elements", "any_layout", "two_grad", "mse")),
-    "src/load.h": Look("regression", "mse inputs bits", ("test_mse", "elements", "no_copy", "than_a_cache")),
-    "src/labels.h": Look("softmax", "cross_entropy inputs", ("width", "ignored", "label", "index")),
+    "src/base/convert.h": Look("regression", "mse inputs bits", (
+        "test_mse", "elements", "no_copy", "than_a_cache")),
+    "src/base/labels.h": Look("softmax", "cross_entropy inputs", (
+        "width", "ignored", "label", "index")),
     "src/kernels.c": Look("core regression", "mse elementwise accuracy wrong_input", (
         "test_mse", "domain", "last_target", "functions", "oracle", "rounding")),
-    "src/task.c": Look("", "mse inputs cross_entropy elementwise row_losses bits streaming wrong_input", (
-        "test_mse", "where_it_is_read", "is_named", "label", "weight", "domain", "for_elements", "leading",
-        "ignored", "negative", "many", "faults", "last_target", "count")),
+    **dict.fromkeys(("src/task.c", "src/scan.c", "src/span.h"), TASKS),
     "src/dispatch.c": Look("", "isa mse"),
     "src/process.c": Look("", "threads", ("fork", "")),
     "src/pool.c": Look("", "pool threads"),
@@ -90,9 +94,8 @@ LOOK = {
     "src/rows/hinge.h": Look("hinge", "row_losses", (f"(?:hinge|margin-){WIDTHS}", "hinge|multi_margin")),
     "src/rows/rank.h": Look("rank", "metrics"),
     "src/rows/separable.h": Look("separable", "row_losses wrong_input", (f"{SEPARABLE}{WIDTHS}", SEPARABLE)),
-    "src/rows/shares.h": SHARES,
-    "src/rows/softmax_shares.h": SHARES,
-    **{f"src/rows/softmax{name}.h": SOFTMAX for name in ("", "_operands", "_first", "_second")},
+    **{f"src/rows/softmax/{name}.h": SOFTMAX for name in ("kernel", "operands", "sums", "finish", "writers")},
+    **{f"src/rows/softmax/{name}.h": SHARES for name in ("class_terms", "term_sweeps")},
 }
 LOOK_AT = {  # functions that the tests of their file do not reach
     "log_ratio": Look("softmax", "row_losses", ("js_div",)),
@@ -101,9 +104,10 @@ LOOK_AT = {  # functions that the tests of their file do not reach
     "deliver_hess": HESSIAN,
 }
 # Files that have a say in one part only; the others have one in all.
-OF_ALL = {"src/losses/point.h", "src/rows/tile.h", "src/rows/softmax_operands.h"}
+OF_ALL = {*(f"src/elementwise/{name}.h" for name in ("formula", "kernel", "block")), "src/rows/tile.h",
+          "src/rows/softmax/operands.h"}
 ALONE = {file: [look.parts] for file, look in LOOK.items()
-         if file.startswith(("src/losses/", "src/rows/")) and file not in OF_ALL}
+         if file.startswith(("src/elementwise/", "src/rows/")) and file not in OF_ALL}
 # The second step: what sees most for its time comes first. The rest of the suite looks at the same
 # results with other numbers, for minutes.
 SUITE = ["golden", "wrong_input", "vectors", "accuracy", "second_reading", "inputs", "bad_rows", "misuse",
@@ -140,7 +144,7 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 CYTHON = ("boundscheck=False", "wraparound=False", "cdivision=True", "initializedcheck=False",
           "freethreading_compatible=True")  # as in setup.py
 BOUNDS = ("-fsanitize=bounds", "-fsanitize-undefined-trap-on-error")  # past a local array: the process dies
-CORE = ("dispatch", "process", "task", "pool", "openmp")
+CORE = ("dispatch", "process", "task", "scan", "pool", "openmp")
 EXTENSION = "fastloss/_core" + sysconfig.get_config_var("EXT_SUFFIX")
 Unit = tuple[str, ...]  # (instruction set, bits, part) of the tables, or (name,) of CORE
 
@@ -208,12 +212,13 @@ class Original:
         return macro in known.stdout and macro.strip("_").lower() in Path("/proc/cpuinfo").read_text()
 
     def split(self) -> list[str]:
-        """Makes the lists of losses depend on PART_<name>. In a list, a comment names each file."""
+        """Makes the lists of losses depend on PART_<name>. In a list, a comment names each file
+        or folder."""
         names = ["core"]
-        for file in ("src/losses/list.h", "src/rows/list.h"):
+        for file in ("src/elementwise/list.h", "src/rows/list.h"):
             text = (self.tree / file).read_text()
             [macro] = re.findall(r"#define (FL_\w+_LIST)\(X\)", text)
-            _, *pieces = re.split(r"/\* (\w+)\.h \*/", text)
+            _, *pieces = re.split(r"/\* (\w+)(?:\.h|/) \*/", text)
             lines = ["#ifdef PART"]
             for name, body in zip(pieces[::2], pieces[1::2], strict=True):
                 entries = " ".join(re.findall(r"X\([^)]*\)", body))
@@ -239,7 +244,7 @@ class Original:
 
     def preprocessed(self, part: str) -> list[str]:
         """One word a kernel of the part: each or rows."""
-        program = ('#include "losses/list.h"\n#include "rows/list.h"\n'
+        program = ('#include "elementwise/list.h"\n#include "rows/list.h"\n'
                    "#define EACH(...) each\n#define ROWS(name) rows\n"
                    "FL_ELEMENTWISE_LIST(EACH) FL_ROWWISE_LIST(ROWS)\n")
         options = ["-iquote", "src", "-DPART", f"-DPART_{part}", "-E", "-P", "-x", "c", "-"]

@@ -10,7 +10,7 @@
 #ifndef FL_COSINE_H
 #define FL_COSINE_H
 
-#include "tile.h"
+#include "rows/tile.h"
 
 typedef struct {
     double ab[LANES], aa[LANES], bb[LANES];

@@ -11,7 +11,7 @@
 #ifndef FL_HINGE_H
 #define FL_HINGE_H
 
-#include "softmax_operands.h"
+#include "rows/softmax/operands.h"
 
 /* The scores of a tile, with -inf at the labels: they are not among the others. */
 static const T *fetch_others(const place *at, const int64_t *label, T *tile) {

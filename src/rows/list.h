@@ -1,6 +1,6 @@
 /* Every kernel of rows, once. The position in the list is the kernel's index in the tables. */
 #define FL_ROWWISE_LIST(X) \
-    /* softmax.h */ \
+    /* softmax/ */ \
     X(cross_entropy) \
     X(focal) \
     X(poly_cross_entropy) \

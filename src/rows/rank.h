@@ -7,7 +7,7 @@
 #ifndef FL_RANK_H
 #define FL_RANK_H
 
-#include "tile.h"
+#include "rows/tile.h"
 
 /* Counts of a tile; `before`: ties at positions below it stand before (or, `last`, at positions above it). */
 INLINE void tile_rank(const T *x, ptrdiff_t chunks, const T *scores, const T *befores, int wide, int last, T *count, T *bad) {

@@ -1,6 +1,6 @@
 /* Losses of rows that are a sum over classes of a function of one score and one target.
  *
- *     scores x (n, c), target q (n, c) as in softmax_operands.h    loss = sum f(x_c, q_c)
+ *     scores x (n, c), target q (n, c) as in softmax/operands.h    loss = sum f(x_c, q_c)
  *     grad_c = k f'(x_c, q_c),  hess_c = k f''(x_c, q_c),  k = scale * weight
  *
  * One pass over memory. Where f(x, 0) = 0 and the target is a label, only the label's score is read, and the
@@ -9,8 +9,8 @@
 #ifndef FL_SEPARABLE_H
 #define FL_SEPARABLE_H
 
-#include "../losses/regression.h"
-#include "softmax_operands.h"
+#include "elementwise/regression.h"
+#include "rows/softmax/operands.h"
 
 /* -q x. What q leaves out costs nothing, at -inf too. */
 INLINE point nll_point(T x, T q, const parameters *own) {

@@ -9,8 +9,8 @@
 #ifndef FL_TILE_H
 #define FL_TILE_H
 
-#include "labels.h"
-#include "load.h"
+#include "base/labels.h"
+#include "base/convert.h"
 
 enum { CHUNKS = 64, TILE = CHUNKS * LANES };
 

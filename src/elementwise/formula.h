@@ -3,10 +3,10 @@
  * a formula is written once for both dtypes and with or without gradient. It must be free of branches
  * that do more than choose between two numbers, or the loop around it stays scalar. A NaN in `pred` must
  * come out of each choice as a NaN. */
-#ifndef FL_POINT_H
-#define FL_POINT_H
+#ifndef FL_FORMULA_H
+#define FL_FORMULA_H
 
-#include "elementary.h"
+#include "base/elementary.h"
 #include "fastloss.h"
 
 /* `bound`: the curvature of a parabola above the loss that touches it here, or nearly so; with it as the Hessian no

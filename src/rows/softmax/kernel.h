@@ -17,10 +17,10 @@
  * maximum, where p > 1/2, A p - q is (Q - q) - Q others / s + 2 z L p. All sums over tiles and rows are double.
  * NaN and +inf find their way through the sums; a maximum that is not finite makes the row NaN.
  */
-#ifndef FL_SOFTMAX_H
-#define FL_SOFTMAX_H
+#ifndef FL_SOFTMAX_KERNEL_H
+#define FL_SOFTMAX_KERNEL_H
 
-#include "softmax_shares.h"
+#include "rows/softmax/term_sweeps.h"
 
 typedef struct {
     const fl_call *call;

@@ -1,9 +1,9 @@
-/* The losses of shares.h over every class of a row: two sweeps over the tiles after the first pass of the softmax
+/* The losses of class_terms.h over every class of a row: two sweeps over the tiles after the first pass of the softmax
  * family, one for the sums, one for what is written. */
-#ifndef FL_SOFTMAX_SHARES_H
-#define FL_SOFTMAX_SHARES_H
+#ifndef FL_TERM_SWEEPS_H
+#define FL_TERM_SWEEPS_H
 
-#include "softmax_second.h"
+#include "rows/softmax/writers.h"
 
 /* Logits, their exponentials and the target of a tile. */
 typedef struct {

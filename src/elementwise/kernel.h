@@ -6,12 +6,12 @@
  * element of weight 0 has gradient 0 whatever it holds, NaN included. Without a target the loss is a function of pred
  * alone.
  */
-#ifndef FL_ELEMENTWISE_H
-#define FL_ELEMENTWISE_H
+#ifndef FL_ELEMENTWISE_KERNEL_H
+#define FL_ELEMENTWISE_KERNEL_H
 
-#include "block.h"
-#include "hessian.h"
-#include "losses/point.h"
+#include "elementwise/block.h"
+#include "base/hessian.h"
+#include "elementwise/formula.h"
 
 /* k: what the derivatives of each element are multiplied by; NULL: by `scale`, and no Hessian is below `least`, which
  * may be -inf. With a k the Hessians are raised afterwards. `bounded`: the Hessian is the loss's bound. Constant NULLs

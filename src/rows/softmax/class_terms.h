@@ -11,10 +11,10 @@
  * -slope and second derivative bend: what the softmax kernel has for l is multiplied by them.
  *
  * not_p = 1 - p and l = -log p come from the caller, who has them to full relative accuracy. */
-#ifndef FL_SHARES_H
-#define FL_SHARES_H
+#ifndef FL_CLASS_TERMS_H
+#define FL_CLASS_TERMS_H
 
-#include "../losses/point.h"
+#include "elementwise/formula.h"
 
 typedef struct {
     T value, slope, bend;

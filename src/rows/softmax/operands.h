@@ -2,8 +2,8 @@
 #ifndef FL_SOFTMAX_OPERANDS_H
 #define FL_SOFTMAX_OPERANDS_H
 
-#include "../losses/point.h"
-#include "tile.h"
+#include "elementwise/formula.h"
+#include "rows/tile.h"
 
 /* u = softcap(x), and where asked u' and u''. tanh' as 4 e / (1 + e)^2 keeps its relative accuracy. */
 static void cap(const fl_softmax *p, const T *x, ptrdiff_t n, T *u, T *slope, T *bend) {

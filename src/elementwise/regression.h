@@ -9,7 +9,7 @@
 #ifndef FL_REGRESSION_H
 #define FL_REGRESSION_H
 
-#include "point.h"
+#include "elementwise/formula.h"
 
 INLINE point mse(T pred, T target, const parameters *own) {
     (void)own;

@@ -8,7 +8,7 @@
 #ifndef FL_ELEMENTARY_H
 #define FL_ELEMENTARY_H
 
-#include "real.h"
+#include "base/scalar.h"
 
 #if FL_BITS == 32
 typedef uint32_t Tuint;

@@ -2,7 +2,7 @@
 #ifndef FL_BINARY_H
 #define FL_BINARY_H
 
-#include "point.h"
+#include "elementwise/formula.h"
 
 /* Of a score x, with e = exp(-|x|): nothing overflows, nothing cancels. */
 typedef struct {

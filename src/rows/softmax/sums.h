@@ -1,8 +1,8 @@
 /* First pass of the softmax family: the sums of a row, tile by tile. */
-#ifndef FL_SOFTMAX_FIRST_H
-#define FL_SOFTMAX_FIRST_H
+#ifndef FL_SOFTMAX_SUMS_H
+#define FL_SOFTMAX_SUMS_H
 
-#include "softmax_operands.h"
+#include "rows/softmax/operands.h"
 
 enum { STRETCH = 16 };
 

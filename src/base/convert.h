@@ -4,11 +4,11 @@
  * gathered, and results rounded to the type of the array they go to. The only intrinsics of the core are
  * in this file: float16 through F16C (8 times faster than integer arithmetic) and streaming stores.
  */
-#ifndef FL_LOAD_H
-#define FL_LOAD_H
+#ifndef FL_CONVERT_H
+#define FL_CONVERT_H
 
 #include "fastloss.h"
-#include "real.h"
+#include "base/scalar.h"
 
 #if defined(__SSE2__)
 #include <immintrin.h>

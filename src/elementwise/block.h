@@ -7,7 +7,7 @@
 #ifndef FL_BLOCK_H
 #define FL_BLOCK_H
 
-#include "load.h"
+#include "base/convert.h"
 
 enum { SHORT_AXIS = 32 };
 

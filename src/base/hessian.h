@@ -3,7 +3,7 @@
 #ifndef FL_HESSIAN_H
 #define FL_HESSIAN_H
 
-#include "real.h"
+#include "base/scalar.h"
 
 /* Of a row of this weight; `least` is that of weight 1, or 0. */
 INLINE T least_hess(double least, double weight) {

@@ -5,8 +5,8 @@
  * whatever registers its flags allow. Because the lanes are fixed and contraction is off, each
  * instruction set with fma gives the same bits.
  */
-#ifndef FL_REAL_H
-#define FL_REAL_H
+#ifndef FL_SCALAR_H
+#define FL_SCALAR_H
 
 #include <stddef.h>
 #include <stdint.h>
