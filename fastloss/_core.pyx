@@ -28,14 +28,14 @@ cdef extern from "fastloss.h" nogil:
         FL_F64, FL_F32, FL_F16, FL_BF16, FL_I64, FL_I32, FL_I16, FL_I8, FL_U64, FL_U32, FL_U16, FL_U8, FL_BOOL
         FL_ANY, FL_NON_NEGATIVE, FL_VARIANCE, FL_UNIT, FL_SIGNS, FL_BINARY, FL_PROBABILITY, FL_LOG_PROBABILITY
         FL_NO_MARGIN, FL_ADDITIVE, FL_ARC, FL_LARGE
-        FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_EXTRA, FL_LABEL, FL_GRAD, FL_SECOND, FL_HESS, FL_HVP, FL_VALUE
+        FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_ARRAY_PARAMETER, FL_LABEL, FL_GRAD, FL_SECOND_GRAD, FL_HESS, FL_HVP, FL_VALUE
         FL_LOGSUMEXP, FL_ENTROPY, FL_CORRECT, FL_SOFTMAX, FL_LOG_SOFTMAX, FL_ROLES
         FL_BLOCK
         FL_EXP, FL_EXP_NONPOSITIVE, FL_LOG, FL_LOG1P, FL_TANH, FL_SINH
     ctypedef struct fl_operand:
         char *data
         int type
-        ptrdiff_t along
+        ptrdiff_t class_stride
         ptrdiff_t *stride
     ctypedef struct fl_softmax:
         const void *gain
@@ -46,14 +46,14 @@ cdef extern from "fastloss.h" nogil:
         double factor
         double margin
         int margin_kind
-        double *bend
+        double *margin_constants
         int log_target
         int divergence
         int64_t ignore_index
         int has_ignore
     ctypedef struct fl_call
-    ctypedef struct fl_run
-    ctypedef void fl_kernel(const fl_call *, const fl_run *) noexcept nogil
+    ctypedef struct fl_span
+    ctypedef void fl_kernel(const fl_call *, const fl_span *) noexcept nogil
     ctypedef struct fl_table:
         const char *isa
         int bits
@@ -67,13 +67,13 @@ cdef extern from "fastloss.h" nogil:
         int *rule
         int score_rule
         int reads_all
-        double room
+        double rounding_slack
         int lanes_across
         int stream
-        int valued
-        int raw_values
-        int looks
-        int looks_at_scores
+        int wants_value
+        int unweighted
+        int check_while_running
+        int check_scores_while_running
         ptrdiff_t rows
         ptrdiff_t classes
         ptrdiff_t per_block
@@ -89,12 +89,12 @@ cdef extern from "fastloss.h" nogil:
         double *parameter
     ctypedef struct fl_sum:
         double total
-        int breach
+        int violation
     ctypedef struct fl_scan:
         ptrdiff_t bad_label
         ptrdiff_t bad_weight
         ptrdiff_t bad_target
-        ptrdiff_t bad_extra
+        ptrdiff_t bad_array_parameter
         ptrdiff_t bad_score
         double weight
         ptrdiff_t counted
@@ -348,9 +348,9 @@ cdef class Parameters:
         if margin is not None:
             kind, m = margin
             self.softmax.margin_kind, self.softmax.margin = _MARGINS[kind], m
-            bends = [cos(m), sin(m)] if kind == "arc" else [cos(j * pi / m) for j in range(1, m)] if kind == "large" else []
-            for i in range(len(bends)):
-                self.softmax.bend[i] = bends[i]
+            constants = [cos(m), sin(m)] if kind == "arc" else [cos(j * pi / m) for j in range(1, m)] if kind == "large" else []
+            for i in range(len(constants)):
+                self.softmax.margin_constants[i] = constants[i]
             i = 0
         for value in values:
             self.parameter[i] = value
@@ -419,7 +419,7 @@ cdef class Call:
             if b.shape[d] != pred.shape[d]:
                 return 0
             if d == self.row_axis:
-                self.c.op[role].along = b.strides[d]
+                self.c.op[role].class_stride = b.strides[d]
             else:
                 self.c.op[role].stride[k] = b.strides[d]
                 k += 1
@@ -468,7 +468,7 @@ cdef class Call:
         for d in range(b.ndim):
             if d == self.row_axis:
                 self.c.classes = b.shape[d]
-                op.along = b.strides[d]
+                op.class_stride = b.strides[d]
             else:
                 self.c.shape[k] = b.shape[d]
                 op.stride[k] = b.strides[d]
@@ -556,7 +556,7 @@ cdef class Call:
             self.c.parameter[1], self.c.parameter[2] = log(self.c.parameter[0]), log1p(-self.c.parameter[0])
         if self.c.table is table32 and not p.fits_float32():
             return 0
-        self.c.score_rule, self.c.reads_all, self.c.room = p.score_rule, p.reads_all, 8 * EPSILON[type]
+        self.c.score_rule, self.c.reads_all, self.c.rounding_slack = p.score_rule, p.reads_all, 8 * EPSILON[type]
         if self.c.op[FL_TARGET].data != NULL:
             self.target_rule(p)
         if p.array is not None:
@@ -564,7 +564,7 @@ cdef class Call:
             shape = tuple([self.held[FL_PRED].shape[i] for i in range(self.held[FL_PRED].ndim)])
             if p.array.shape != shape and (not shape or p.array.shape != shape[len(shape) - 1:]):
                 return 0
-            if not self.full(FL_EXTRA, p.array if p.array.shape == shape else np.broadcast_to(p.array, shape)):
+            if not self.full(FL_ARRAY_PARAMETER, p.array if p.array.shape == shape else np.broadcast_to(p.array, shape)):
                 return 0
         return self.class_arrays(p) if self.row_axis >= 0 else 1
 
@@ -602,7 +602,7 @@ cdef class Call:
         self.keep = gain, smooth
         return 1
 
-    cdef double execute(self, n_threads, int *breach=NULL) except? -1:
+    cdef double execute(self, n_threads, int *violation=NULL) except? -1:
         """Runs the kernel over all rows; gives the sum of weight * loss, and whether a rule was broken."""
         cdef fl_sum few[64]
         cdef fl_sum *partial = few
@@ -621,8 +621,8 @@ cdef class Call:
                 _for_each_task(_run_task, &run, tasks, threads)
             for t in range(tasks):
                 total += partial[t].total
-                if breach != NULL:
-                    breach[0] |= partial[t].breach
+                if violation != NULL:
+                    violation[0] |= partial[t].violation
         finally:
             fl_process_leave()
             if partial != few:
@@ -643,7 +643,7 @@ cdef class Call:
             class_weight = <const double *>address
         in_flight = fl_process_enter()
         memset(all, 0, sizeof(fl_scan))
-        all.bad_label = all.bad_weight = all.bad_target = all.bad_extra = all.bad_score = -1
+        all.bad_label = all.bad_weight = all.bad_target = all.bad_array_parameter = all.bad_score = -1
         try:
             threads = _threads(tasks, n_threads, in_flight)
             if tasks > 64:
@@ -662,8 +662,8 @@ cdef class Call:
                     all.bad_weight = found[t].bad_weight
                 if all.bad_target < 0:
                     all.bad_target = found[t].bad_target
-                if all.bad_extra < 0:
-                    all.bad_extra = found[t].bad_extra
+                if all.bad_array_parameter < 0:
+                    all.bad_array_parameter = found[t].bad_array_parameter
                 if all.bad_score < 0:
                     all.bad_score = found[t].bad_score
         finally:
@@ -800,12 +800,12 @@ cdef int _examine(Call call, Parameters p, n_threads, fl_scan *found, pred, name
     call.scan(p, n_threads, found)
     if weight is None:
         found.bad_weight = -1
-    if found.bad_label >= 0 or found.bad_weight >= 0 or found.bad_target >= 0 or found.bad_extra >= 0 \
+    if found.bad_label >= 0 or found.bad_weight >= 0 or found.bad_target >= 0 or found.bad_array_parameter >= 0 \
             or found.bad_score >= 0:
         from fastloss import _check
         _check.bad_data(pred, target, weight, p, call.row_axis, found.bad_label, found.bad_weight,
-                        found.bad_target, found.bad_extra, found.bad_score, call.c.rule[0], call.c.rule[1],
-                        call.c.room, call.c.softmax.log_target, names)
+                        found.bad_target, found.bad_array_parameter, found.bad_score, call.c.rule[0], call.c.rule[1],
+                        call.c.rounding_slack, call.c.softmax.log_target, names)
     return 0
 
 
@@ -824,7 +824,7 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     cdef fl_scan found
     cdef double total, norm
     cdef int rowwise = targets != 0, main = FL_HVP if want & _HVP else FL_GRAD
-    cdef int other = FL_HESS if want & _HESS else FL_SECOND
+    cdef int other = FL_HESS if want & _HESS else FL_SECOND_GRAD
     if not call.begin(pred, rowwise, axis) or not call.target(target, targets):
         return None
     if weight is not None and not call.leading(FL_WEIGHT, weight, False):
@@ -832,7 +832,7 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     if third is not None:
         if targets & _VECTORS:
             c.rule[1] = FL_SIGNS
-            if not call.leading(FL_EXTRA, third, True):
+            if not call.leading(FL_ARRAY_PARAMETER, third, True):
                 return None
         elif not call.full(FL_VECTOR, third):
             return None
@@ -858,12 +858,12 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
 
     norm = <double>c.rows
     cdef ptrdiff_t counted = c.rows
-    c.valued = want & _VALUE != 0
-    cdef int breach = 0, ruled = c.rule[0] != FL_ANY or c.rule[1] != FL_ANY
+    c.wants_value = want & _VALUE != 0
+    cdef int violation = 0, ruled = c.rule[0] != FL_ANY or c.rule[1] != FL_ANY
     # Where nothing of the caller's is written, elements and scores are looked at on the way: a pass less over memory.
-    c.looks = ruled and c.elementwise and fresh and weight is None
-    c.looks_at_scores = fresh and c.score_rule != FL_ANY
-    if c.op[FL_LABEL].data != NULL or (ruled and not c.looks) or weight is not None or (c.score_rule != FL_ANY and not fresh):
+    c.check_while_running = ruled and c.elementwise and fresh and weight is None
+    c.check_scores_while_running = fresh and c.score_rule != FL_ANY
+    if c.op[FL_LABEL].data != NULL or (ruled and not c.check_while_running) or weight is not None or (c.score_rule != FL_ANY and not fresh):
         if fresh:
             c.score_rule = FL_ANY
         _examine(call, p, n_threads, &found, pred, names, (target, third), weight)
@@ -890,8 +890,8 @@ def run(int kernel, int targets, names, pred, target, third, Parameters p, int w
     if hess_floor >= 0:
         c.hess_bound, c.parameter[3] = True, hess_floor
 
-    total = call.execute(n_threads, &breach)
-    if breach:
+    total = call.execute(n_threads, &violation)
+    if violation:
         _examine(call, p, n_threads, &found, pred, names, (target, third), weight)
     if reduction == _TALLY:
         return total, norm, counted
@@ -1008,7 +1008,7 @@ def gather(logits, index, weight, int want_grad, value, out, axis, n_threads):
     call.parameters(_plain)
     call.c.kernel = _kernel(call.c.table, kernels()["cross_entropy"])
     call.c.scale = -1
-    call.c.raw_values = 1
+    call.c.unweighted = 1
     value = _row_values(call, logits) if value is None else value
     if not call.leading(FL_VALUE, value, True, True) or not call.stands_alone(FL_VALUE):
         return None

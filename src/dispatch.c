@@ -31,7 +31,7 @@ SETS(DECLARE)
 #define NAME(isa) #isa,
 const char *const fl_isa_names[] = {SETS(NAME) NULL};
 
-#define ELEMENTWISE(name, array, head) #name,
+#define ELEMENTWISE(name, array, prologue) #name,
 const char *const fl_elementwise_names[] = {FL_ELEMENTWISE_LIST(ELEMENTWISE) NULL};
 const char *const fl_rowwise_names[] = {FL_ROWWISE_LIST(NAME) NULL};
 

@@ -14,22 +14,23 @@
 
 enum { FL_MAXDIM = 64 };
 
-/* Element types an operand can have. Floats come first: `type <= FL_BF16` asks whether it is one. */
+/* Element types an operand can have. Floats come first: a type is a float if it is <= FL_BF16. */
 enum fl_type {
     FL_F64, FL_F32, FL_F16, FL_BF16,
     FL_I64, FL_I32, FL_I16, FL_I8,
     FL_U64, FL_U32, FL_U16, FL_U8, FL_BOOL
 };
 
-/* What a call may read (first six) and write (the rest). FL_EXTRA is a loss's own parameter where it is an
- * array; FL_SECOND the gradient by it, or by the second of two vectors. */
+/* What a call may read (the first six) and write (the rest). FL_ARRAY_PARAMETER is a loss's own parameter where it is
+ * an array; FL_SECOND_GRAD the gradient by it, or by the second of two vectors. */
 enum fl_role {
-    FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_EXTRA, FL_LABEL,
-    FL_GRAD, FL_SECOND, FL_HESS, FL_HVP, FL_VALUE, FL_LOGSUMEXP, FL_ENTROPY, FL_CORRECT, FL_SOFTMAX, FL_LOG_SOFTMAX,
+    FL_PRED, FL_TARGET, FL_WEIGHT, FL_VECTOR, FL_ARRAY_PARAMETER, FL_LABEL,
+    FL_GRAD, FL_SECOND_GRAD, FL_HESS, FL_HVP,
+    FL_VALUE, FL_LOGSUMEXP, FL_ENTROPY, FL_CORRECT, FL_SOFTMAX, FL_LOG_SOFTMAX,
     FL_ROLES
 };
 
-/* What every number of an operand must be. NaN passes but where a label is asked for. */
+/* What every number of an operand must be. NaN passes, but not where -1 and 1 or 0 and 1 are required. */
 enum fl_rule {
     FL_ANY,
     FL_NON_NEGATIVE,
@@ -48,7 +49,7 @@ enum fl_margin { FL_NO_MARGIN, FL_ADDITIVE, FL_ARC, FL_LARGE };
 typedef struct {
     char *data;
     int type;
-    ptrdiff_t along;              /* stride of the class axis */
+    ptrdiff_t class_stride;       /* stride of the class axis */
     ptrdiff_t stride[FL_MAXDIM];  /* strides of the row dimensions */
 } fl_operand;
 
@@ -57,53 +58,55 @@ typedef struct {
 typedef struct {
     const void *gain, *smooth;
     double z_loss, softcap, logit_scale;  /* softcap 0: none */
-    double factor;                        /* of the loss */
+    double factor;                        /* the loss is multiplied by it */
     int margin_kind;                      /* fl_margin: how the logit at the label is lowered */
-    double margin, bend[8];               /* arc: cos and sin of the margin; large: cos(j pi / margin), j = 1 ... */
+    double margin;
+    double margin_constants[8];           /* arc: cos and sin of the margin; large: cos(j pi / margin), j = 1 ... */
     int log_target;                       /* soft targets are logarithms */
-    int divergence;                       /* the loss is less by the entropy of its target */
+    int divergence;                       /* the entropy of the target is subtracted from the loss */
     int64_t ignore_index;
     int has_ignore;
 } fl_softmax;
 
 typedef struct fl_table fl_table;
 typedef struct fl_call fl_call;
-typedef struct fl_run fl_run;
-typedef void fl_kernel(const fl_call *, const fl_run *);
+typedef struct fl_span fl_span;
+typedef void fl_kernel(const fl_call *, const fl_span *);
 
 struct fl_call {
     const fl_table *table;
     fl_kernel *kernel;    /* of that table */
     int elementwise;      /* every element is a row: blocks go to the kernel whole, whatever their strides */
-    int rule[2];          /* fl_rule: of FL_TARGET, and of FL_EXTRA */
+    int rule[2];          /* fl_rule: of FL_TARGET, and of FL_ARRAY_PARAMETER */
     int score_rule;       /* fl_rule of FL_PRED, where the loss reads it */
-    int reads_all;        /* it reads all scores of a row, else those whose target is not 0 */
-    double room;          /* for rounding in score_rule */
+    int reads_all;        /* the loss reads all scores of a row, else those whose target is not 0 */
+    double rounding_slack; /* how far probabilities may leave their range by rounding (score_rule) */
     int lanes_across;     /* row losses: lanes across rows (few classes, or class axis not last) */
     int stream;           /* large outputs bypass the cache */
-    int valued;           /* the loss is asked for, not derivatives alone: its sum, or each value */
-    int raw_values;       /* unreduced values without their weights */
-    int looks;            /* elements are held against `rule` on the way: nothing of the caller's is written */
-    int looks_at_scores;  /* the same of `score_rule` */
+    int wants_value;      /* the loss itself is wanted, its sum or each value, and not its derivatives alone */
+    int unweighted;       /* unreduced values are not multiplied by their weights */
+    int check_while_running;         /* elements are checked by `rule` beside the kernel, as no array of the caller's is
+                                      * written: one pass over memory less */
+    int check_scores_while_running;  /* likewise scores, by `score_rule` */
     ptrdiff_t rows, classes, per_block, per_task;
     double scale;         /* 1 / normaliser: what every gradient is multiplied by, beside its row's weight */
-    double hess_factor, hess_least;  /* base/hessian.h: the factor of the softmax family alone; 0: no least */
+    double hess_factor, hess_least;  /* base/hessian.h; the factor for the softmax family alone; least 0: none */
     int hess_bound;       /* elementwise: the Hessian is the loss's bound (elementwise/formula.h) */
     int ndim;
     ptrdiff_t shape[FL_MAXDIM];
     fl_operand op[FL_ROLES];
     fl_softmax softmax;
-    double parameter[4];  /* the loss's own numbers; the last is the floor of its bound, if that is asked for */
+    double parameter[4];  /* the loss's own numbers; the last is the floor of its bound (hess_bound) */
 };
 
 /* Rows of a block whose addresses are a constant step apart in each operand; for an elementwise kernel, the block. */
-struct fl_run {
+struct fl_span {
     ptrdiff_t row, n;      /* of the call */
     char *data[FL_ROLES];
     ptrdiff_t step[FL_ROLES];
     const double *weight;  /* one a row, or NULL */
     void *value;           /* one a row, in the table's type: where the kernel leaves the loss */
-    int *breach;           /* where a kernel that reads the label's score alone says that it broke its rule, or NULL */
+    int *violation;        /* set by a kernel that reads the label's score alone if that breaks its rule; or NULL */
 };
 
 enum { FL_BLOCK = 1024 };  /* rows in a block at most, and elements of a wide row in one L1 block */
@@ -113,8 +116,9 @@ struct fl_table {
     int bits;  /* of the arithmetic: 32 or 64 */
     fl_kernel *const *elementwise, *const *rowwise;
     double (*sum)(const void *value, const double *weight, ptrdiff_t n);
-    void (*put_values)(const fl_call *, const fl_run *);
-    ptrdiff_t (*breach)(int rule, double room, const char *from, int type, ptrdiff_t step, ptrdiff_t n);
+    void (*store_values)(const fl_call *, const fl_span *);
+    ptrdiff_t (*first_violation)(int rule, double rounding_slack, const char *from, int type, ptrdiff_t step,
+                                 ptrdiff_t n);
     void (*math)(int function, const void *x, void *y, ptrdiff_t n);  /* for tests: FL_EXP ... FL_SINH */
 };
 
@@ -124,29 +128,30 @@ enum fl_math { FL_EXP, FL_EXP_NONPOSITIVE, FL_LOG, FL_LOG1P, FL_TANH, FL_SINH };
 extern const char *const fl_isa_names[];       /* best first, ends in NULL: what this build holds */
 int fl_isa_runs(const char *isa);              /* does this processor have it? */
 const fl_table *fl_table_of(const char *isa, int bits);
-extern const char *const fl_elementwise_names[], *const fl_rowwise_names[];  /* end in NULL; the position is the kernel's index */
+/* Both end in NULL; the position of a name is the kernel's index. */
+extern const char *const fl_elementwise_names[], *const fl_rowwise_names[];
 
 /* task.c */
 ptrdiff_t fl_tasks(const fl_call *);
 typedef struct {
     double total;  /* over the task's rows, of weight * loss */
-    int breach;    /* a call that looks on the way found an element that breaks its rule */
+    int violation; /* of a call that checks while it runs: an element or a score breaks its rule */
 } fl_sum;
 fl_sum fl_task(const fl_call *, ptrdiff_t task);
 
-/* scan.c: what a look over the arguments found, before anything of the caller's is written. */
+/* scan.c: what a check of the arguments found, before any array of the caller's is written. */
 typedef struct {
     ptrdiff_t bad_label;   /* first row whose label is out of range, or -1 */
     ptrdiff_t bad_weight;  /* first row whose weight is negative or not finite, or -1 */
     ptrdiff_t bad_target;  /* first row whose target breaks its rule, or -1 */
-    ptrdiff_t bad_extra;   /* the same of FL_EXTRA */
-    ptrdiff_t bad_score;   /* first row that counts, of whose scores that are read one breaks its rule */
+    ptrdiff_t bad_array_parameter; /* likewise for FL_ARRAY_PARAMETER */
+    ptrdiff_t bad_score;   /* first row that counts and has a score that the loss reads and that breaks its rule */
     double weight;         /* sum of sample_weight * class_weight[label] over the rows that count */
     ptrdiff_t counted;     /* how many those are, less those of weight 0 */
 } fl_scan;
 void fl_scan_task(const fl_call *, const double *class_weight, ptrdiff_t task, fl_scan *);
-int fl_elements_break(const fl_call *, ptrdiff_t row, ptrdiff_t n);  /* does a block break a rule, weights aside? */
-int fl_scores_break(const fl_call *, const fl_run *);                /* does a row that counts break the rule of scores? */
+int fl_elements_violate(const fl_call *, ptrdiff_t row, ptrdiff_t n);  /* does a block break a rule, weights aside? */
+int fl_scores_violate(const fl_call *, const fl_span *);  /* does a row that counts break the rule of scores? */
 
 /* process.c */
 void fl_process_init(void);
@@ -158,7 +163,8 @@ void fl_process_leave(void);
 /* pool.c: the threads of the calls */
 typedef void fl_body(void *context, ptrdiff_t task);
 void fl_pool_init(void);
-void fl_pool_run(fl_body *, void *context, ptrdiff_t tasks, int threads);  /* on `threads` at most, the caller included */
+/* On `threads` at most, the caller included. */
+void fl_pool_run(fl_body *, void *context, ptrdiff_t tasks, int threads);
 
 /* openmp.c: the settings of all OpenMP runtimes in this process; the least answer counts */
 void fl_openmp_init(void);

@@ -12,15 +12,17 @@
 #include "rows/separable.h"
 #include "rows/softmax/kernel.h"
 
-#define ELEMENTWISE(name, array, head) \
-    static void each_##name(const fl_call *call, const fl_run *run) { each(call, run, name, head, array); }
+#define ELEMENTWISE(name, array, prologue) \
+    static void elementwise_##name(const fl_call *call, const fl_span *span) { \
+        elementwise(call, span, name, prologue, array); \
+    }
 FL_ELEMENTWISE_LIST(ELEMENTWISE)
 
-#define EACH_ENTRY(name, array, head) each_##name,
-static fl_kernel *const elementwise[] = {FL_ELEMENTWISE_LIST(EACH_ENTRY)};
+#define ELEMENTWISE_ENTRY(name, array, prologue) elementwise_##name,
+static fl_kernel *const elementwise_kernels[] = {FL_ELEMENTWISE_LIST(ELEMENTWISE_ENTRY)};
 
 #define ROWS_ENTRY(name) rows_##name,
-static fl_kernel *const rowwise[] = {FL_ROWWISE_LIST(ROWS_ENTRY)};
+static fl_kernel *const rowwise_kernels[] = {FL_ROWWISE_LIST(ROWS_ENTRY)};
 
 INLINE void add_weighted(double *lane, const T *value, const double *weight, ptrdiff_t n) {
     for (ptrdiff_t l = 0; l < n; l++) {
@@ -43,37 +45,39 @@ static double sum(const void *values, const double *weight, ptrdiff_t n) {
     return sum_lanes(lane);
 }
 
-/* The unreduced values of a run, weighted unless raw, to their array. */
-static void put_values(const fl_call *call, const fl_run *run) {
-    T *value = run->value;
-    if (run->weight && !call->raw_values)
-        for (ptrdiff_t i = 0; i < run->n; i++) value[i] = run->weight[i] != 0 ? (T)(run->weight[i] * (double)value[i]) : 0;
-    if (call->elementwise) store_block(call, FL_VALUE, run->row, value, run->n);
-    else store(run->data[FL_VALUE], call->op[FL_VALUE].type, run->step[FL_VALUE], value, run->n, call->stream);
+/* Stores the unreduced values of a span, weighted unless the call says otherwise. */
+static void store_values(const fl_call *call, const fl_span *span) {
+    T *value = span->value;
+    if (span->weight && !call->unweighted)
+        for (ptrdiff_t i = 0; i < span->n; i++)
+            value[i] = span->weight[i] != 0 ? (T)(span->weight[i] * (double)value[i]) : 0;
+    if (call->elementwise) store_block(call, FL_VALUE, span->row, value, span->n);
+    else store(span->data[FL_VALUE], call->op[FL_VALUE].type, span->step[FL_VALUE], value, span->n, call->stream);
 }
 
-#define FIRST(BREACH)                                              \
-    for (ptrdiff_t k = 0; k < m; k++) any |= (BREACH);             \
-    for (ptrdiff_t k = 0; any && k < m; k++)                       \
-        if (BREACH) return i + k;                                  \
+#define FIRST_WHERE(BROKEN)                             \
+    for (ptrdiff_t k = 0; k < m; k++) any |= (BROKEN);  \
+    for (ptrdiff_t k = 0; any && k < m; k++)            \
+        if (BROKEN) return i + k;                       \
     break
 
 /* Position of the first element that breaks the rule, or -1. */
-static ptrdiff_t breach(int rule, double room, const char *from, int type, ptrdiff_t step, ptrdiff_t n) {
-    const T least = -(T)room, most = 1 + (T)room;
+static ptrdiff_t first_violation(int rule, double rounding_slack, const char *from, int type, ptrdiff_t step,
+                                 ptrdiff_t n) {
+    const T least = -(T)rounding_slack, most = 1 + (T)rounding_slack;
     T buffer[FL_BLOCK];
     for (ptrdiff_t i = 0; i < n; i += FL_BLOCK) {
         ptrdiff_t m = n - i < FL_BLOCK ? n - i : FL_BLOCK;
         const T *x = load(buffer, from + i * step, type, step, m);
         int any = 0;
         switch (rule) {
-        case FL_NON_NEGATIVE: FIRST(x[k] < 0);
-        case FL_VARIANCE: FIRST((x[k] < 0) | (x[k] == T_INF));
-        case FL_UNIT: FIRST((x[k] < 0) | (x[k] > 1));
-        case FL_SIGNS: FIRST((x[k] != -1) & (x[k] != 1));
-        case FL_BINARY: FIRST((x[k] != 0) & (x[k] != 1));
-        case FL_PROBABILITY: FIRST(((x[k] < least) & (x[k] > -T_INF)) | ((x[k] > most) & (x[k] < T_INF)));
-        case FL_LOG_PROBABILITY: FIRST((x[k] > -least) & (x[k] < T_INF));
+        case FL_NON_NEGATIVE: FIRST_WHERE(x[k] < 0);
+        case FL_VARIANCE: FIRST_WHERE((x[k] < 0) | (x[k] == T_INF));
+        case FL_UNIT: FIRST_WHERE((x[k] < 0) | (x[k] > 1));
+        case FL_SIGNS: FIRST_WHERE((x[k] != -1) & (x[k] != 1));
+        case FL_BINARY: FIRST_WHERE((x[k] != 0) & (x[k] != 1));
+        case FL_PROBABILITY: FIRST_WHERE(((x[k] < least) & (x[k] > -T_INF)) | ((x[k] > most) & (x[k] < T_INF)));
+        case FL_LOG_PROBABILITY: FIRST_WHERE((x[k] > -least) & (x[k] < T_INF));
         default: break;
         }
     }
@@ -106,10 +110,10 @@ extern const fl_table TABLE(FL_ISA, FL_BITS);
 const fl_table TABLE(FL_ISA, FL_BITS) = {
     .isa = NAME(FL_ISA),
     .bits = FL_BITS,
-    .elementwise = elementwise,
-    .rowwise = rowwise,
+    .elementwise = elementwise_kernels,
+    .rowwise = rowwise_kernels,
     .sum = sum,
-    .put_values = put_values,
-    .breach = breach,
+    .store_values = store_values,
+    .first_violation = first_violation,
     .math = math,
 };

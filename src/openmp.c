@@ -176,8 +176,8 @@ void fl_openmp_pause(void) {
 
 #ifdef __linux__
 /* The processors of all places that OpenMP binds threads to (OMP_PROC_BIND, OMP_PLACES), as a cpu_set_t; gives their
- * number. 0 if the calling thread is not bound to just one of the places: then its own set counts. A thread that is hands
- * it on to each thread that it starts. */
+ * number. 0 if the calling thread is not bound to just one of the places: then its own set counts. A thread that is
+ * bound hands it on to each thread that it starts. */
 int fl_openmp_places(void *cpu_set) {
     int ids[1024], bound = 0;
     cpu_set_t mine, *all = cpu_set;

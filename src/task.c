@@ -1,6 +1,6 @@
-/* A task: a fixed number of rows of a call, taken in blocks, and each block in runs of constant step.
+/* A task: a fixed number of rows of a call, taken in blocks, and each block in spans of constant step.
  *
- * Where a row lies is decided in span.h and nowhere else. Kernels leave a block's losses in `value` by
+ * Where a row lies is decided in span.h and nowhere else. Kernels write a block's losses to `value` by
  * position, so the sum over them, and with it every bit of a result, does not depend on strides.
  */
 #define FL_BITS 64
@@ -10,41 +10,42 @@
 
 ptrdiff_t fl_tasks(const fl_call *call) { return (call->rows + call->per_task - 1) / call->per_task; }
 
-static fl_run next_run(const fl_call *call, const fl_run *run, ptrdiff_t row, ptrdiff_t n) {
-    if (call->ndim > 1) return run_at(call, row, n);
-    fl_run next = *run;
+static fl_span next_span(const fl_call *call, const fl_span *span, ptrdiff_t row, ptrdiff_t n) {
+    if (call->ndim > 1) return span_at(call, row, n);
+    fl_span next = *span;
     for (int role = 0; role < FL_ROLES; role++)
-        if (next.data[role]) next.data[role] += run->n * run->step[role];
+        if (next.data[role]) next.data[role] += span->n * span->step[role];
     next.row = row, next.n = n;
     return next;
 }
 
-/* The losses of a block of rows, run by run; and whether a score broke its rule. */
-static int block_of_rows(const fl_call *call, fl_run *run, ptrdiff_t row, ptrdiff_t n, double *values, double *weights) {
-    int breaks = 0;
+/* The losses of a block of rows, span by span; returns whether a score breaks its rule. */
+static int run_rows(const fl_call *call, fl_span *span, ptrdiff_t row, ptrdiff_t n, double *values, double *weights) {
+    int violation = 0;
     size_t size = (size_t)call->table->bits / 8;
-    for (ptrdiff_t done = 0; done < n; done += run->n) {
-        *run = next_run(call, run, row + done, n - done);
-        run->value = (char *)values + (size_t)done * size;
+    for (ptrdiff_t done = 0; done < n; done += span->n) {
+        *span = next_span(call, span, row + done, n - done);
+        span->value = (char *)values + (size_t)done * size;
         if (weights) {
-            convert(weights + done, run->data[FL_WEIGHT], call->op[FL_WEIGHT].type, run->step[FL_WEIGHT], run->n);
-            run->weight = weights + done;
+            convert(weights + done, span->data[FL_WEIGHT], call->op[FL_WEIGHT].type, span->step[FL_WEIGHT], span->n);
+            span->weight = weights + done;
         }
-        run->breach = call->looks_at_scores ? &breaks : NULL;
-        if (call->looks_at_scores && !breaks) breaks = fl_scores_break(call, run);
-        call->kernel(call, run);
-        if (call->op[FL_VALUE].data) call->table->put_values(call, run);
+        span->violation = call->check_scores_while_running ? &violation : NULL;
+        if (call->check_scores_while_running && !violation) violation = fl_scores_violate(call, span);
+        call->kernel(call, span);
+        if (call->op[FL_VALUE].data) call->table->store_values(call, span);
     }
-    return breaks;
+    return violation;
 }
 
-/* Those of a block of elements. Gives their weights, which are where they lie or in the buffer. */
-static const double *block_of_elements(const fl_call *call, ptrdiff_t row, ptrdiff_t n, double *values, double *buffer) {
-    fl_run run = {.row = row, .n = n, .value = values};
-    if (call->op[FL_WEIGHT].data) run.weight = load_block(buffer, call, FL_WEIGHT, row, n);
-    call->kernel(call, &run);
-    if (call->op[FL_VALUE].data) call->table->put_values(call, &run);
-    return run.weight;
+/* The losses of a block of elements. Returns their weights: in the caller's array if they need no conversion, else in
+ * the buffer. */
+static const double *run_elements(const fl_call *call, ptrdiff_t row, ptrdiff_t n, double *values, double *buffer) {
+    fl_span span = {.row = row, .n = n, .value = values};
+    if (call->op[FL_WEIGHT].data) span.weight = load_block(buffer, call, FL_WEIGHT, row, n);
+    call->kernel(call, &span);
+    if (call->op[FL_VALUE].data) call->table->store_values(call, &span);
+    return span.weight;
 }
 
 fl_sum fl_task(const fl_call *call, ptrdiff_t task) {
@@ -53,18 +54,18 @@ fl_sum fl_task(const fl_call *call, ptrdiff_t task) {
     const double *weights = call->op[FL_WEIGHT].data ? buffer : NULL;
     ptrdiff_t row = task * call->per_task, left = call->rows - row;
     if (left > call->per_task) left = call->per_task;
-    fl_run run = {.n = 0};
-    if (!call->elementwise) run = run_at(call, row, 0);
+    fl_span span = {.n = 0};
+    if (!call->elementwise) span = span_at(call, row, 0);
 
     while (left > 0) {
         ptrdiff_t block = left < call->per_block ? left : call->per_block;
         if (call->elementwise) {
-            sum.breach |= fl_elements_break(call, row, block);
-            weights = block_of_elements(call, row, block, values, buffer);
+            sum.violation |= fl_elements_violate(call, row, block);
+            weights = run_elements(call, row, block, values, buffer);
         } else {
-            sum.breach |= block_of_rows(call, &run, row, block, values, weights ? buffer : NULL);
+            sum.violation |= run_rows(call, &span, row, block, values, weights ? buffer : NULL);
         }
-        if (call->valued && !call->op[FL_VALUE].data) sum.total += call->table->sum(values, weights, block);
+        if (call->wants_value && !call->op[FL_VALUE].data) sum.total += call->table->sum(values, weights, block);
         row += block, left -= block;
     }
     return sum;

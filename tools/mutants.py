@@ -15,7 +15,7 @@ LISTED = ROOT / "tools" / "mutants.md"
 # fastloss.h and the lists hold declarations only. A hint to the cache is no part of any result, nor is how
 # long a thread spins, which benchmarks/in_company.py measures.
 NOT_BROKEN = {"src/fastloss.h", "src/elementwise/list.h", "src/rows/list.h"}
-HINTS = ("look_ahead", "logits_ahead", "ask", "ask_to_write", "spin")
+HINTS = ("prefetch_next", "next_logits", "prefetch", "prefetch_write", "spin")
 TIMES = {("src/pool.c", "")}  # file and function: the constants above all functions
 
 PAIRS = {
@@ -34,7 +34,8 @@ SIGN = re.compile(r"(?:(?<=[(,=?:{] )|(?<=\()|(?<=return ))-(?=[\w(])")
 NOT = re.compile(r"[!~](?=[\w(])")
 STEP = re.compile(r"(?:\+\+|--)(?=;)")
 # Names that say how many, at the end of a condition or as an argument.
-COUNT = r"(?:n|m|rest|whole|rows|chunks|columns|run->n|at->n|at\.chunks|at->chunks|at\.rows|LANES)"
+COUNT = (r"(?:n|m|rest|whole|rows|chunks|columns|span->n|cursor->n|cursor->chunks|cursor\.chunks|"
+         r"cursor\.rows|LANES)")
 LIMIT = re.compile(rf"(?<=[<=] ){COUNT}(?=;| &&)|(?<=, ){COUNT}(?=[,)])")
 DECLARATION = re.compile(r"\s*(?:for \()?(?!return|else|case|goto)(?:const |static |struct )*[A-Za-z]\w* "
                          r"\*?(?:const )?\w+[\[,;= ]")

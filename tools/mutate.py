@@ -58,7 +58,7 @@ WIDTHS = ".*float(?:32|64)-(?:10|65)"
 SOFTMAX = Look("softmax", "cross_entropy gradients primitives row_losses accuracy", (
     "test_matches_the_oracle.*(?:1|2|10|65|1000)]", "test_rows", "test_gradients", "class_axis", "ignored",
     "bad_row", "minus_inf", "confident", "test_accuracy.*(?:64|1000)"))
-SHARES = Look("softmax", "row_losses", (f"(?:focal|poly|generalized|brier|js_div){WIDTHS}", "focal|poly|js"))
+TERMS = Look("softmax", "row_losses", (f"(?:focal|poly|generalized|brier|js_div){WIDTHS}", "focal|poly|js"))
 MARGINS = Look("softmax", "row_losses", (
     f"(?:am_softmax|arcface|l_softmax){WIDTHS}", "softmax|arcface|cosine_of_one"))
 HESSIAN = Look("regression binary softmax", "boosting", ("floor", "hessian"))
@@ -95,13 +95,13 @@ LOOK = {
     "src/rows/rank.h": Look("rank", "metrics"),
     "src/rows/separable.h": Look("separable", "row_losses wrong_input", (f"{SEPARABLE}{WIDTHS}", SEPARABLE)),
     **{f"src/rows/softmax/{name}.h": SOFTMAX for name in ("kernel", "operands", "sums", "finish", "writers")},
-    **{f"src/rows/softmax/{name}.h": SHARES for name in ("class_terms", "term_sweeps")},
+    **{f"src/rows/softmax/{name}.h": TERMS for name in ("class_terms", "term_sweeps")},
 }
 LOOK_AT = {  # functions that the tests of their file do not reach
     "log_ratio": Look("softmax", "row_losses", ("js_div",)),
     "log1p_unit": Look("binary", "elementwise", ("four_ulps", "oracle")),
-    "lower": MARGINS,
-    "deliver_hess": HESSIAN,
+    "apply_margin": MARGINS,
+    "store_hess": HESSIAN,
 }
 # Files that have a say in one part only; the others have one in all.
 OF_ALL = {*(f"src/elementwise/{name}.h" for name in ("formula", "kernel", "block")), "src/rows/tile.h",
@@ -152,12 +152,13 @@ Unit = tuple[str, ...]  # (instruction set, bits, part) of the tables, or (name,
 GLUE = """
 extern const fl_table {tables};
 fl_table fl_table_{isa}_{bits};
-static fl_kernel *each_{isa}_{bits}[256], *rows_{isa}_{bits}[256];
+static fl_kernel *elementwise_{isa}_{bits}[256], *rowwise_{isa}_{bits}[256];
 __attribute__((constructor)) static void merge_{isa}_{bits}(void) {{
-    int each = 0, rows = 0;
+    int elementwise = 0, rowwise = 0;
     fl_table_{isa}_{bits} = fl_table_{isa}_core_{bits};
     fl_table_{isa}_{bits}.isa = "{isa}";
-    fl_table_{isa}_{bits}.elementwise = each_{isa}_{bits}, fl_table_{isa}_{bits}.rowwise = rows_{isa}_{bits};
+    fl_table_{isa}_{bits}.elementwise = elementwise_{isa}_{bits};
+    fl_table_{isa}_{bits}.rowwise = rowwise_{isa}_{bits};
 {copies}}}
 """
 
@@ -236,17 +237,17 @@ class Original:
                 for part in self.parts:
                     table, kernels = f"fl_table_{isa}_{part}_{bits}", self.preprocessed(part)
                     tables.append(table)
-                    for kind, field in (("each", "elementwise"), ("rows", "rowwise")):
+                    for kind in ("elementwise", "rowwise"):
                         copies += (f"    for (int i = 0; i < {kernels.count(kind)}; i++) "
-                                   f"{kind}_{isa}_{bits}[{kind}++] = {table}.{field}[i];\n")
+                                   f"{kind}_{isa}_{bits}[{kind}++] = {table}.{kind}[i];\n")
                 text += GLUE.format(isa=isa, bits=bits, tables=", ".join(tables), copies=copies)
         return text
 
     def preprocessed(self, part: str) -> list[str]:
-        """One word a kernel of the part: each or rows."""
+        """One word a kernel of the part: elementwise or rowwise."""
         program = ('#include "elementwise/list.h"\n#include "rows/list.h"\n'
-                   "#define EACH(...) each\n#define ROWS(name) rows\n"
-                   "FL_ELEMENTWISE_LIST(EACH) FL_ROWWISE_LIST(ROWS)\n")
+                   "#define ELEMENTWISE(...) elementwise\n#define ROWWISE(name) rowwise\n"
+                   "FL_ELEMENTWISE_LIST(ELEMENTWISE) FL_ROWWISE_LIST(ROWWISE)\n")
         options = ["-iquote", "src", "-DPART", f"-DPART_{part}", "-E", "-P", "-x", "c", "-"]
         done = subprocess.run([self.cc, *options], input=program, capture_output=True, text=True,
                               cwd=self.tree)

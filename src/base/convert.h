@@ -1,4 +1,4 @@
-/* Any operand -> a contiguous block of T in L1, and back.
+/* Any operand to a contiguous block of T in L1, and back.
  *
  * Kernels see nothing but blocks of T: here half formats are widened, other types converted, strides
  * gathered, and results rounded to the type of the array they go to. The only intrinsics of the core are
@@ -61,10 +61,10 @@ INLINE uint16_t half_of_float(float x) {
 #endif
 }
 
-/* To float on the way to a half: towards zero, and odd where that loses something, so that the second rounding sees
- * what the first one lost (Boldo and Melquiond, 2008). A NaN is odd already or becomes so: a NaN. Beyond float the
- * largest is beyond any half. */
-INLINE float narrowed(T x) {
+/* To float on the way to a half: towards zero, and to an odd last bit where that is inexact, so that the second
+ * rounding is the right one (Boldo and Melquiond, 2008). A NaN stays a NaN. Numbers beyond the range of float become
+ * its largest number, which is beyond the range of both halves. */
+INLINE float round_to_odd(T x) {
 #if FL_BITS == 32
     return x;
 #else
@@ -78,21 +78,21 @@ INLINE float narrowed(T x) {
 }
 
 /* Strides that are a constant of the loop let it vectorise; any other goes element by element. */
-#define EACH(C, STEP, BODY)                                    \
-    for (ptrdiff_t i = 0; i < n; i++) {                        \
-        C v;                                                   \
-        BODY(C, (STEP))                                        \
+#define EACH_ELEMENT(C, STEP, BODY)                                               \
+    for (ptrdiff_t i = 0; i < n; i++) {                                           \
+        C v;                                                                      \
+        BODY(C, (STEP))                                                           \
     }
-#define BY_STEP(C, BODY)                                       \
-    if (step == (ptrdiff_t)sizeof(C)) EACH(C, (ptrdiff_t)sizeof(C), BODY) \
-    else EACH(C, step, BODY)                                   \
+#define BY_STEP(C, BODY)                                                          \
+    if (step == (ptrdiff_t)sizeof(C)) EACH_ELEMENT(C, (ptrdiff_t)sizeof(C), BODY) \
+    else EACH_ELEMENT(C, step, BODY)                                              \
     break
 
 #define READ(C, STEP) memcpy(&v, from + i * STEP, sizeof v); to[i] = (T)v;
 #define READ_HALF(C, STEP) memcpy(&v, from + i * STEP, sizeof v); to[i] = (T)float_of_half(v);
 #define READ_BF16(C, STEP) memcpy(&v, from + i * STEP, sizeof v); to[i] = (T)float_of_bfloat16(v);
 
-/* Contiguous halves, eight at a time; gives how many were done. */
+/* Contiguous halves, eight at a time; returns how many were read. */
 INLINE ptrdiff_t read_halves(T *to, const char *from, ptrdiff_t n) {
     ptrdiff_t i = 0;
 #if defined(__F16C__) && FL_BITS == 32
@@ -146,8 +146,8 @@ INLINE T load_one(const char *from, int type) {
 }
 
 #define WRITE(C, STEP) v = (C)from[i]; memcpy(to + i * STEP, &v, sizeof v);
-#define WRITE_HALF(C, STEP) v = half_of_float(narrowed(from[i])); memcpy(to + i * STEP, &v, sizeof v);
-#define WRITE_BF16(C, STEP) v = bfloat16_of_float(narrowed(from[i])); memcpy(to + i * STEP, &v, sizeof v);
+#define WRITE_HALF(C, STEP) v = half_of_float(round_to_odd(from[i])); memcpy(to + i * STEP, &v, sizeof v);
+#define WRITE_BF16(C, STEP) v = bfloat16_of_float(round_to_odd(from[i])); memcpy(to + i * STEP, &v, sizeof v);
 #define WRITE_BOOL(C, STEP) v = from[i] != 0; memcpy(to + i * STEP, &v, sizeof v);
 
 INLINE ptrdiff_t write_halves(char *to, const T *from, ptrdiff_t n) {
@@ -164,17 +164,18 @@ INLINE ptrdiff_t write_halves(char *to, const T *from, ptrdiff_t n) {
 /* Whole cache lines past the cache: a gradient larger than the last level would only push the inputs
  * out of it, and an ordinary store would first read the line it is about to overwrite. */
 INLINE void write_streaming(char *to, const char *from, ptrdiff_t bytes) {
-    ptrdiff_t head = (ptrdiff_t)(-(uintptr_t)to & 63u);
-    if (head > bytes) head = bytes;
-    memcpy(to, from, (size_t)head);
-    to += head, from += head, bytes -= head;
+    ptrdiff_t unaligned = (ptrdiff_t)(-(uintptr_t)to & 63u);
+    if (unaligned > bytes) unaligned = bytes;
+    memcpy(to, from, (size_t)unaligned);
+    to += unaligned, from += unaligned, bytes -= unaligned;
 #if defined(__SSE2__)
     for (; bytes >= 64; to += 64, from += 64, bytes -= 64) {
 #if defined(__AVX512F__)
         _mm512_stream_si512((void *)to, _mm512_loadu_si512((const void *)from));
 #elif defined(__AVX__)
         for (int k = 0; k < 64; k += 32)
-            _mm256_stream_si256((__m256i *)(void *)(to + k), _mm256_loadu_si256((const __m256i *)(const void *)(from + k)));
+            _mm256_stream_si256((__m256i *)(void *)(to + k),
+                                _mm256_loadu_si256((const __m256i *)(const void *)(from + k)));
 #else
         for (int k = 0; k < 64; k += 16)
             _mm_stream_si128((__m128i *)(void *)(to + k), _mm_loadu_si128((const __m128i *)(const void *)(from + k)));
@@ -192,7 +193,7 @@ INLINE void stream_fence(int streamed) {
     (void)streamed;
 }
 
-/* Round n elements to the type of their array and put them there. */
+/* Round n elements to the type of their array and store them there. */
 static void round_to(char *to, int type, ptrdiff_t step, const T *from, ptrdiff_t n) {
     switch (type) {
     case FL_F64: BY_STEP(double, WRITE);
@@ -211,7 +212,7 @@ static void round_to(char *to, int type, ptrdiff_t step, const T *from, ptrdiff_
 
 INLINE ptrdiff_t size_of(int type) { return type == FL_F64 ? 8 : type == FL_F32 ? 4 : 2; }
 
-/* The same, for a block of at most FL_BLOCK elements, past the cache where the call says so. */
+/* Likewise for a block of at most FL_BLOCK elements, past the cache if `stream` is set. */
 INLINE void store(char *to, int type, ptrdiff_t step, const T *from, ptrdiff_t n, int stream) {
     char rounded[FL_BLOCK * sizeof(double)];
     int contiguous = type <= FL_BF16 && step == size_of(type), native = contiguous && type == T_TYPE;
@@ -224,7 +225,7 @@ INLINE void store(char *to, int type, ptrdiff_t step, const T *from, ptrdiff_t n
     write_streaming(to, native ? (const char *)from : rounded, n * step);
 }
 
-#undef EACH
+#undef EACH_ELEMENT
 #undef BY_STEP
 #undef READ
 #undef READ_HALF

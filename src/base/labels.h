@@ -14,7 +14,7 @@
         memcpy(&v, from + i * (STEP), sizeof v); \
         to[i] = LABEL;                           \
     }
-/* Side by side they are read as vectors, and not written one by one: a vector loaded right after would wait. */
+/* Contiguous labels are read and stored as vectors: a vector load right after single stores would stall. */
 #define FL_READ_LABELS(C, LABEL)                                             \
     if (step == sizeof(C)) FL_READ_LABELS_BY(C, LABEL, (ptrdiff_t)sizeof(C)) \
     else FL_READ_LABELS_BY(C, LABEL, step)                                   \

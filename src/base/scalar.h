@@ -61,8 +61,8 @@ INLINE T from_bits(Tint i) {
 /* NaN order: a NaN in `x` is passed over, one in `best` stays. Kernels find NaN in the sums instead. */
 INLINE T max_(T x, T best) { return x > best ? x : best; }
 
-/* x where c holds, else 0. In a variable of its own: written as `sum += c ? x : 0`, gcc makes a branch. */
-INLINE T where_(int c, T x) {
+/* x where c holds, else 0. gcc makes a branch of `sum += c ? x : 0`; with a variable in between it does not. */
+INLINE T zero_unless(int c, T x) {
     T y = c ? x : 0;
     return y;
 }
@@ -79,7 +79,7 @@ INLINE double sum_lanes(const double *lane) {
     return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
-INLINE double sum_parts(const T *part) {
+INLINE double sum_scalar_lanes(const T *part) {
     double lane[LANES];
     for (int l = 0; l < LANES; l++) lane[l] = (double)part[l];
     return sum_lanes(lane);

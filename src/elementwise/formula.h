@@ -1,5 +1,5 @@
 /* What an elementwise loss is: a scalar function of one prediction and one target that gives value,
- * gradient and curvature together. Kernels inline it and the compiler drops the parts not asked for, so
+ * gradient and curvature together. Kernels inline it and the compiler drops the parts not used, so
  * a formula is written once for both dtypes and with or without gradient. It must be free of branches
  * that do more than choose between two numbers, or the loop around it stays scalar. A NaN in `pred` must
  * come out of each choice as a NaN. */
@@ -10,37 +10,39 @@
 #include "fastloss.h"
 
 /* `bound`: the curvature of a parabola above the loss that touches it here, or nearly so; with it as the Hessian no
- * Newton step overshoots, where the Hessian itself is 0 or far too small. Of losses that say so in their declaration. */
+ * Newton step overshoots, where the Hessian itself is 0 or far too small. Losses that have one say so in their
+ * declaration. */
 typedef struct {
     T value, grad, hess;
     T bound;
-    T second;  /* derivative by parameter 0, of losses that have one */
-} point;
+    T second_grad;  /* derivative by parameter 0, of losses that have one */
+} result;
 
-/* The loss's own numbers. What T rounds off a double parameter is kept beside it. `head` is the element's. FLOOR
- * is a slot: what a bound takes no residual for smaller than. (A larger struct, and gcc does not take it apart and
- * vectorises no loop.) */
+/* The loss's own numbers; low is what rounding to T took off each of them. `prologue` differs from element to element.
+ * k[FLOOR] is the smallest residual that a bound uses. With a larger struct gcc (12) no longer splits it into
+ * variables, and vectorises no loop: 20 to 70 times slower. */
 enum { PARAMETERS = 4, FLOOR = 3 };
 typedef struct {
-    T k[PARAMETERS], low[PARAMETERS], head;
+    T k[PARAMETERS], low[PARAMETERS], prologue;
 } parameters;
 
-INLINE parameters own_parameters(const fl_call *call) {
-    parameters own = {.k = {0}, .low = {0}};
+INLINE parameters load_parameters(const fl_call *call) {
+    parameters params = {.k = {0}, .low = {0}};
     for (int i = 0; i < PARAMETERS; i++) {
-        own.k[i] = (T)call->parameter[i];
-        own.low[i] = (T)(call->parameter[i] - (double)own.k[i]);
+        params.k[i] = (T)call->parameter[i];
+        params.low[i] = (T)(call->parameter[i] - (double)params.k[i]);
     }
-    return own;
+    return params;
 }
 
-typedef point point_loss(T pred, T target, const parameters *own);
+typedef result formula(T pred, T target, const parameters *params);
 
-/* A formula of several links (an exponential, a division by it, a logarithm) is one long chain, and a processor
- * that looks some hundred instructions ahead has two or three vectors of it on the way. So its first links are its
- * head, which a loop of its own takes over the whole block: binary cross entropy takes two thirds of the time. It
- * may not read a parameter that is an array. A formula that reads `own->head` has its head in list.h, or reads 0. */
-typedef T point_head(T pred, T target, const parameters *own);
+/* A formula of several steps that depend on one another (an exponential, a division by it, a logarithm) is a long
+ * chain of instructions, of which a processor has only two or three vectors in flight at a time. So its first steps
+ * may be a prologue, which runs in its own loop over the whole block first: with it binary cross entropy takes two
+ * thirds of the time. A prologue may not read a parameter that is an array. A formula that reads `params->prologue`
+ * names its prologue in list.h; without one it reads 0. */
+typedef T prologue_formula(T pred, T target, const parameters *params);
 
 /* -1, 0 or 1; NaN of NaN. */
 INLINE T sign_of(T x) {
@@ -59,10 +61,10 @@ INLINE T square_root(T x) {
 #endif
 }
 
-/* c - parameter 0, as two numbers whose sum it is; c - k[0] is exact where they are within a factor of two. */
-INLINE T minus_parameter(T c, const parameters *own, T *low) {
-    T exact = c - own->k[0], high = exact - own->low[0];
-    *low = (exact - high) - own->low[0];
+/* c - parameter 0 as the sum of two numbers; c - k[0] is exact where they are within a factor of two. */
+INLINE T minus_parameter(T c, const parameters *params, T *low) {
+    T exact = c - params->k[0], high = exact - params->low[0];
+    *low = (exact - high) - params->low[0];
     return high;
 }
 

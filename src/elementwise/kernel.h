@@ -1,10 +1,10 @@
 /* The one elementwise kernel.
  *
- * pred, target: n elements each, any type and stride; `extra`, where there is one, replaces parameter 0 element
- * by element. value[i] = loss(pred_i, target_i); with k_i = scale * weight_i, grad_i = k_i dloss/dpred,
- * hess_i = k_i d2loss/dpred2, or the least of hessian.h, second_i = k_i dloss/dextra. One pass over memory. An
- * element of weight 0 has gradient 0 whatever it holds, NaN included. Without a target the loss is a function of pred
- * alone.
+ * pred, target: n elements each, any type and stride; `array_parameter`, where there is one, replaces parameter 0
+ * element by element. value[i] = loss(pred_i, target_i); with k_i = scale * weight_i, grad_i = k_i dloss/dpred,
+ * hess_i = k_i d2loss/dpred2, or the floor of base/hessian.h, second_grad_i = k_i dloss/dparameter0. One pass over
+ * memory. An element of weight 0 has gradient 0 whatever it holds, NaN included. Without a target the loss is a
+ * function of pred alone.
  */
 #ifndef FL_ELEMENTWISE_KERNEL_H
 #define FL_ELEMENTWISE_KERNEL_H
@@ -13,28 +13,29 @@
 #include "base/hessian.h"
 #include "elementwise/formula.h"
 
-/* k: what the derivatives of each element are multiplied by; NULL: by `scale`, and no Hessian is below `least`, which
- * may be -inf. With a k the Hessians are raised afterwards. `bounded`: the Hessian is the loss's bound. Constant NULLs
- * among the pointers, and a constant `bounded`, make each combination in use a loop of its own. */
+/* The derivatives of element i are multiplied by k[i]. Without k they are multiplied by `scale`, and no Hessian is
+ * below `least`, which may be -inf; with k the Hessians are raised to their floors afterwards. `bounded`: the Hessian
+ * is the loss's bound. Constant NULLs among the pointers, and a constant `bounded`, give each combination in use its
+ * own loop. */
 typedef struct {
-    const T *x, *y, *extra, *head, *k;
+    const T *x, *y, *array_parameter, *prologue, *k;
     T scale, least;
-    T *value, *grad, *hess, *second;
+    T *value, *grad, *hess, *second_grad;
     int bounded;
-} block;
+} block_arrays;
 
-/* Results may lie where the operands do, element by element, and nowhere else among them: in place. */
-INLINE void points(point_loss *loss, const parameters *own, ptrdiff_t n, block b) {
+/* An output may be the very array of an operand (in place); it overlaps none in another way. */
+INLINE void evaluate(formula *loss, const parameters *params, ptrdiff_t n, block_arrays b) {
     _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++) {
-        parameters here = *own;
-        if (b.extra) here.k[0] = b.extra[i];
-        if (b.head) here.head = b.head[i];
-        point p = loss(b.x[i], b.y[i], &here);
+        parameters here = *params;
+        if (b.array_parameter) here.k[0] = b.array_parameter[i];
+        if (b.prologue) here.prologue = b.prologue[i];
+        result p = loss(b.x[i], b.y[i], &here);
         T k = b.k ? b.k[i] : b.scale, curvature = b.bounded ? p.bound : p.hess;
         if (b.value) b.value[i] = p.value;
-        if (b.grad) b.grad[i] = b.k ? where_(k != 0, k * p.grad) : k * p.grad;
-        if (b.hess) b.hess[i] = b.k ? where_(k != 0, k * curvature) : raised_to(k * curvature, b.least);
-        if (b.second) b.second[i] = where_(k != 0, k * p.second);
+        if (b.grad) b.grad[i] = b.k ? zero_unless(k != 0, k * p.grad) : k * p.grad;
+        if (b.hess) b.hess[i] = b.k ? zero_unless(k != 0, k * curvature) : raised_to(k * curvature, b.least);
+        if (b.second_grad) b.second_grad[i] = zero_unless(k != 0, k * p.second_grad);
     }
 }
 
@@ -45,69 +46,74 @@ enum {
     WEIGHTED_GRADIENT, WEIGHTED_HESSIAN, WEIGHTED_BOUND, TWO_GRADIENTS
 };
 
-/* The combinations in use. What is not asked for is not computed: beside a Hessian there is no value. */
-INLINE void choose(point_loss *loss, const parameters *own, ptrdiff_t n, block b, int what, int takes_array) {
-    block first = b, plain, alone, each, two, hess, weighted, bound, weighted_bound;
-    first.bounded = 0, first.k = NULL, first.grad = first.hess = first.second = NULL;
-    plain = first, plain.grad = b.grad;
-    alone = each = plain, alone.value = NULL, each.k = b.k;
-    hess = alone, hess.hess = b.hess;
-    two = each, two.second = b.second;
-    weighted = hess, weighted.k = b.k;
-    bound = hess, weighted_bound = weighted, bound.bounded = weighted_bound.bounded = 1;
-    if (what == LOSS) points(loss, own, n, first);
-    else if (what == GRADIENT) points(loss, own, n, plain);
-    else if (what == GRADIENT_ALONE) points(loss, own, n, alone);
-    else if (what == HESSIAN) points(loss, own, n, hess);
-    else if (what == BOUND) points(loss, own, n, bound);
-    else if (what == WEIGHTED_GRADIENT) points(loss, own, n, each);
-    else if (what == WEIGHTED_HESSIAN) points(loss, own, n, weighted);
-    else if (what == WEIGHTED_BOUND) points(loss, own, n, weighted_bound);
-    else if (takes_array == ARRAY) points(loss, own, n, two);
+/* One loop for each combination of outputs in use. A call with Hessians has no use for values. */
+INLINE void specialise(formula *loss, const parameters *params, ptrdiff_t n, block_arrays b, int what,
+                       int takes_array) {
+    block_arrays value_only = b, with_grad, grad_only, weighted_grad, two_grads, with_hess, weighted_hess, with_bound,
+                 weighted_bound;
+    value_only.bounded = 0, value_only.k = NULL, value_only.grad = value_only.hess = value_only.second_grad = NULL;
+    with_grad = value_only, with_grad.grad = b.grad;
+    grad_only = weighted_grad = with_grad, grad_only.value = NULL, weighted_grad.k = b.k;
+    with_hess = grad_only, with_hess.hess = b.hess;
+    two_grads = weighted_grad, two_grads.second_grad = b.second_grad;
+    weighted_hess = with_hess, weighted_hess.k = b.k;
+    with_bound = with_hess, weighted_bound = weighted_hess, with_bound.bounded = weighted_bound.bounded = 1;
+    if (what == LOSS) evaluate(loss, params, n, value_only);
+    else if (what == GRADIENT) evaluate(loss, params, n, with_grad);
+    else if (what == GRADIENT_ALONE) evaluate(loss, params, n, grad_only);
+    else if (what == HESSIAN) evaluate(loss, params, n, with_hess);
+    else if (what == BOUND) evaluate(loss, params, n, with_bound);
+    else if (what == WEIGHTED_GRADIENT) evaluate(loss, params, n, weighted_grad);
+    else if (what == WEIGHTED_HESSIAN) evaluate(loss, params, n, weighted_hess);
+    else if (what == WEIGHTED_BOUND) evaluate(loss, params, n, weighted_bound);
+    else if (takes_array == ARRAY) evaluate(loss, params, n, two_grads);
 }
 
-/* Where results are left: in memory at once if they can stand there as they are, else in the buffer, for store_block. */
-static T *place_of_block(const fl_call *call, int role, ptrdiff_t first, T *buffer) {
+/* Where a block's results are written: to the caller's array if they need no conversion, else to the buffer. */
+static T *output_block(const fl_call *call, int role, ptrdiff_t first, T *buffer) {
     const fl_operand *op = &call->op[role];
-    ptrdiff_t step = last_step(call, op);
-    int direct = op->data && !call->stream && is_line(call, op) && is_native(op->data, op->type, step);
+    ptrdiff_t step = element_step(call, op);
+    int direct = op->data && !call->stream && has_constant_step(call, op) && is_native(op->data, op->type, step);
     return direct ? (T *)(void *)(op->data + first * step) : buffer;
 }
 
-INLINE void each(const fl_call *call, const fl_run *run, point_loss *loss, point_head *head, int takes_array) {
-    T xs[FL_BLOCK], ys[FL_BLOCK], extras[FL_BLOCK], heads[FL_BLOCK], k[FL_BLOCK], g[FL_BLOCK], h[FL_BLOCK], s[FL_BLOCK];
+INLINE void elementwise(const fl_call *call, const fl_span *span, formula *loss, prologue_formula *prologue,
+                        int takes_array) {
+    T xs[FL_BLOCK], ys[FL_BLOCK], array_parameters[FL_BLOCK], prologues[FL_BLOCK], k[FL_BLOCK], g[FL_BLOCK],
+        h[FL_BLOCK], s[FL_BLOCK];
     const fl_operand *op = call->op;
-    ptrdiff_t first = run->row, n = run->n;
-    int weighted = run->weight != NULL, what = call->valued ? GRADIENT : GRADIENT_ALONE;
-    parameters own = own_parameters(call);
+    ptrdiff_t first = span->row, n = span->n;
+    int weighted = span->weight != NULL, what = call->wants_value ? GRADIENT : GRADIENT_ALONE;
+    parameters params = load_parameters(call);
     const T *x = load_block(xs, call, FL_PRED, first, n);
     const T *y = op[FL_TARGET].data ? load_block(ys, call, FL_TARGET, first, n) : x;
-    block b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = run->value};
+    block_arrays b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = span->value};
     b.least = call->hess_least > 0 ? least_hess(call->hess_least, 1) : -T_INF;
-    b.grad = place_of_block(call, FL_GRAD, first, g);
-    b.hess = place_of_block(call, FL_HESS, first, h);
-    b.second = place_of_block(call, FL_SECOND, first, s);
+    b.grad = output_block(call, FL_GRAD, first, g);
+    b.hess = output_block(call, FL_HESS, first, h);
+    b.second_grad = output_block(call, FL_SECOND_GRAD, first, s);
 
     if (!op[FL_GRAD].data) what = LOSS;
     else if (op[FL_HESS].data && call->hess_bound) what = weighted ? WEIGHTED_BOUND : BOUND;
     else if (op[FL_HESS].data) what = weighted ? WEIGHTED_HESSIAN : HESSIAN;
-    else if (op[FL_SECOND].data) what = TWO_GRADIENTS;
+    else if (op[FL_SECOND_GRAD].data) what = TWO_GRADIENTS;
     else if (weighted) what = WEIGHTED_GRADIENT;
     if (what >= WEIGHTED_GRADIENT)
-        for (ptrdiff_t i = 0; i < n; i++) k[i] = (T)((weighted ? run->weight[i] : 1) * call->scale);
-    if (head) {
-        _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++) heads[i] = head(x[i], y[i], &own);
-        b.head = heads;
+        for (ptrdiff_t i = 0; i < n; i++) k[i] = (T)((weighted ? span->weight[i] : 1) * call->scale);
+    if (prologue) {
+        _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++) prologues[i] = prologue(x[i], y[i], &params);
+        b.prologue = prologues;
     }
-    if (takes_array == ARRAY && op[FL_EXTRA].data) {
-        own.low[0] = 0;
-        b.extra = load_block(extras, call, FL_EXTRA, first, n);
-        choose(loss, &own, n, b, what, ARRAY);
-    } else choose(loss, &own, n, b, what, SCALAR);
-    if ((what == WEIGHTED_HESSIAN || what == WEIGHTED_BOUND) && call->hess_least > 0) raise_hess(call->hess_least, run->weight, b.hess, n);
+    if (takes_array == ARRAY && op[FL_ARRAY_PARAMETER].data) {
+        params.low[0] = 0;
+        b.array_parameter = load_block(array_parameters, call, FL_ARRAY_PARAMETER, first, n);
+        specialise(loss, &params, n, b, what, ARRAY);
+    } else specialise(loss, &params, n, b, what, SCALAR);
+    if ((what == WEIGHTED_HESSIAN || what == WEIGHTED_BOUND) && call->hess_least > 0)
+        raise_hess(call->hess_least, span->weight, b.hess, n);
     if (op[FL_GRAD].data && b.grad == g) store_block(call, FL_GRAD, first, g, n);
     if (op[FL_HESS].data && b.hess == h) store_block(call, FL_HESS, first, h, n);
-    if (op[FL_SECOND].data && b.second == s) store_block(call, FL_SECOND, first, s, n);
+    if (op[FL_SECOND_GRAD].data && b.second_grad == s) store_block(call, FL_SECOND_GRAD, first, s, n);
     stream_fence(call->stream);
 }
 

@@ -1,5 +1,5 @@
-/* Every elementwise kernel, once: its function, whether its first parameter may be an array of one number an
- * element (ARRAY) or not (SCALAR), and its head (formula.h). The position in the list is the kernel's index in
+/* Every elementwise kernel, once: its function, whether its first parameter may be an array of one number per
+ * element (ARRAY) or not (SCALAR), and its prologue (formula.h). The position in the list is the kernel's index in
  * the tables. */
 #define FL_ELEMENTWISE_LIST(X) \
     /* regression.h */ \

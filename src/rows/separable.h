@@ -12,41 +12,42 @@
 #include "elementwise/regression.h"
 #include "rows/softmax/operands.h"
 
-/* -q x. What q leaves out costs nothing, at -inf too. */
-INLINE point nll_point(T x, T q, const parameters *own) {
-    (void)own;
+/* -q x. A class with q = 0 costs nothing, at -inf too. */
+INLINE result nll_formula(T x, T q, const parameters *params) {
+    (void)params;
     T cost = -q * x;
-    return (point){.value = q == 0 ? 0 : cost, .grad = 0 - q};
+    return (result){.value = q == 0 ? 0 : cost, .grad = 0 - q};
 }
 
 /* -q log c, c = x clipped to [eps, 1 - eps]; the gradient is that at c. */
-INLINE point log_loss_point(T x, T q, const parameters *own) {
-    T eps = own->k[0], most = 1 - eps, c = x < eps ? eps : x;
+INLINE result log_loss_formula(T x, T q, const parameters *params) {
+    T eps = params->k[0], most = 1 - eps, c = x < eps ? eps : x;
     int high = c >= most;
     c = high ? most : c;
-    T log_c = log_(c), cost = -q * (high ? own->k[2] : log_c), slope = -q / c, bend = -slope / c;
-    return (point){.value = q == 0 ? 0 : cost, .grad = q == 0 ? 0 : slope, .hess = q == 0 ? 0 : bend};
+    T log_c = log_(c), cost = -q * (high ? params->k[2] : log_c), slope = -q / c, curvature = -slope / c;
+    return (result){.value = q == 0 ? 0 : cost, .grad = q == 0 ? 0 : slope, .hess = q == 0 ? 0 : curvature};
 }
 
 /* q (log q - x). */
-INLINE point kl_point(T x, T q, const parameters *own) {
-    (void)own;
+INLINE result kl_formula(T x, T q, const parameters *params) {
+    (void)params;
     T cost = q * (log_(q) - x);
-    return (point){.value = q == 0 ? 0 : cost, .grad = 0 - q};
+    return (result){.value = q == 0 ? 0 : cost, .grad = 0 - q};
 }
 
 /* exp(y) (y - x), the target being y = log q. */
-INLINE point kl_log_point(T x, T y, const parameters *own) {
-    (void)own;
+INLINE result kl_log_formula(T x, T y, const parameters *params) {
+    (void)params;
     T q = exp_(y), cost = q * (y - x);
-    return (point){.value = q == 0 ? 0 : cost, .grad = 0 - q};
+    return (result){.value = q == 0 ? 0 : cost, .grad = 0 - q};
 }
 
-typedef void separable_tile(const T *x, const T *q, ptrdiff_t chunks, const parameters *own, const T *k, double *sum, T *g, T *h);
+typedef void separable_tile(const T *x, const T *q, ptrdiff_t chunks, const parameters *params, const T *k, double *sum,
+                            T *g, T *h);
 
-INLINE void separable_points(point_loss *f, const T *x, const T *q, ptrdiff_t chunks, const parameters *given, const T *ks,
-                             double *sum, T *g, T *h) {
-    const parameters own = *given;
+INLINE void separable_evaluate(formula *f, const T *x, const T *q, ptrdiff_t chunks, const parameters *given,
+                               const T *ks, double *sum, T *g, T *h) {
+    const parameters params = *given;
     T k[LANES];
     double s[LANES];
     memcpy(k, ks, sizeof k);
@@ -55,113 +56,118 @@ INLINE void separable_points(point_loss *f, const T *x, const T *q, ptrdiff_t ch
         T value[LANES];
         EACH_LANE(l) {
             ptrdiff_t i = c * LANES + l;
-            point p = f(x[i], q[i], &own);
+            result p = f(x[i], q[i], &params);
             value[l] = p.value;
-            if (g) g[i] = where_(k[l] != 0, k[l] * p.grad);
-            if (h) h[i] = where_(k[l] != 0, k[l] * p.hess);
+            if (g) g[i] = zero_unless(k[l] != 0, k[l] * p.grad);
+            if (h) h[i] = zero_unless(k[l] != 0, k[l] * p.hess);
         }
         EACH_LANE(l) s[l] += (double)value[l];
     }
     memcpy(sum, s, sizeof s);
 }
 
-#define SEPARABLE(name, f)                                                                                           \
-    static void name##_tile(const T *x, const T *q, ptrdiff_t chunks, const parameters *own, const T *k, double *sum, \
-                            T *g, T *h) {                                                                            \
-        if (h) separable_points(f, x, q, chunks, own, k, sum, g, h);                                      \
-        else if (g) separable_points(f, x, q, chunks, own, k, sum, g, NULL);                              \
-        else separable_points(f, x, q, chunks, own, k, sum, NULL, NULL);                                  \
+#define SEPARABLE(name, f)                                                                                  \
+    static void name##_tile(const T *x, const T *q, ptrdiff_t chunks, const parameters *params, const T *k, \
+                            double *sum, T *g, T *h) {                                                      \
+        if (h) separable_evaluate(f, x, q, chunks, params, k, sum, g, h);                                   \
+        else if (g) separable_evaluate(f, x, q, chunks, params, k, sum, g, NULL);                           \
+        else separable_evaluate(f, x, q, chunks, params, k, sum, NULL, NULL);                               \
     }
 
-SEPARABLE(nll, nll_point)
-SEPARABLE(log_loss, log_loss_point)
+SEPARABLE(nll, nll_formula)
+SEPARABLE(log_loss, log_loss_formula)
 SEPARABLE(brier, mse)
-SEPARABLE(kl, kl_point)
-SEPARABLE(kl_log, kl_log_point)
+SEPARABLE(kl, kl_formula)
+SEPARABLE(kl_log, kl_log_formula)
 
-/* Zeros but for the label: its score alone is read. */
-static void write_at_label(place at, const hard *y, int role, const T *entry) {
-    if (!at.call->op[role].data) return;
-    for (T tile[TILE]; next_tile(&at);) {
-        memset(tile, 0, (size_t)(at.chunks * LANES) * sizeof *tile);
-        for (ptrdiff_t l = 0; l < at.rows; l++) {
-            ptrdiff_t i = position(&at, y->at[at.lane + l], l);
-            if (i >= 0) tile[i] = entry[at.lane + l];
+/* Writes zeros but at the label, whose score alone is read. */
+static void write_at_label(tile_cursor cursor, const row_labels *y, int role, const T *entry) {
+    if (!cursor.call->op[role].data) return;
+    for (T tile[TILE]; next_tile(&cursor);) {
+        memset(tile, 0, (size_t)(cursor.chunks * LANES) * sizeof *tile);
+        for (ptrdiff_t l = 0; l < cursor.rows; l++) {
+            ptrdiff_t i = tile_position(&cursor, y->label[cursor.lane + l], l);
+            if (i >= 0) tile[i] = entry[cursor.lane + l];
         }
-        deliver(&at, role, tile);
+        store_tile(&cursor, role, tile);
     }
 }
 
-/* Does one of LANES scores break the rule of the call? Zeros break none. */
-INLINE int breaks_rule(const fl_call *call, const T *x) {
+/* Does one of LANES scores break the rule of the call? A zero breaks none. */
+INLINE int violates_rule(const fl_call *call, const T *x) {
     int logs = call->score_rule == FL_LOG_PROBABILITY, any = 0;
-    T most = (T)(logs ? call->room : 1 + call->room), least = logs ? -T_INF : -(T)call->room;
+    T most = (T)(logs ? call->rounding_slack : 1 + call->rounding_slack),
+      least = logs ? -T_INF : -(T)call->rounding_slack;
     EACH_LANE(l) any |= ((x[l] > most) & (x[l] < T_INF)) | ((x[l] < least) & (x[l] > -T_INF));
     return any;
 }
 
-/* LANES rows at once: one chunk of what stands at the labels. */
-static void label_alone(const fl_call *call, const fl_run *run, ptrdiff_t first, separable_tile *tile, const parameters *own) {
+/* LANES rows at once: one chunk of the scores at the labels. */
+static void label_only_rows(const fl_call *call, const fl_span *span, ptrdiff_t first, separable_tile *tile,
+                            const parameters *params) {
     const fl_operand *op = &call->op[FL_PRED];
-    ptrdiff_t n = run->n - first < LANES ? run->n - first : LANES;
-    hard y;
+    ptrdiff_t n = span->n - first < LANES ? span->n - first : LANES;
+    row_labels y;
     double sum[LANES] = {0};
-    T x[LANES] = {0}, q[LANES] = {0}, k[LANES], g[LANES], h[LANES], *value = (T *)run->value + first;
-    read_labels(call, run, first, n, y.at, y.weight);
+    T x[LANES] = {0}, q[LANES] = {0}, k[LANES], g[LANES], h[LANES], *value = (T *)span->value + first;
+    read_labels(call, span, first, n, y.label, y.weight);
     for (ptrdiff_t l = 0; l < n; l++) {
-        if (y.at[l] < 0) continue;
-        x[l] = load_one(row_of(run, FL_PRED, first + l) + (ptrdiff_t)y.at[l] * op->along, op->type);
-        q[l] = per_class(call->softmax.gain, (ptrdiff_t)y.at[l], 1);
+        if (y.label[l] < 0) continue;
+        x[l] = load_one(row_address(span, FL_PRED, first + l) + (ptrdiff_t)y.label[l] * op->class_stride, op->type);
+        q[l] = per_class(call->softmax.gain, (ptrdiff_t)y.label[l], 1);
     }
-    if (run->breach) *run->breach |= breaks_rule(call, x);
+    if (span->violation) *span->violation |= violates_rule(call, x);
     EACH_LANE(l) k[l] = (T)(call->scale * y.weight[l]);
-    tile(x, q, 1, own, k, sum, g, h);
+    tile(x, q, 1, params, k, sum, g, h);
     for (ptrdiff_t l = 0; l < n; l++) value[l] = (T)sum[l];
     for (ptrdiff_t l = 0; l < n;) {
-        place at = stand(call, run, first + l);
-        at.lane = (int)l;
-        write_at_label(at, &y, FL_GRAD, g);
-        write_at_label(at, &y, FL_HESS, h);
-        l += at.rows;
+        tile_cursor cursor = tile_cursor_at(call, span, first + l);
+        cursor.lane = (int)l;
+        write_at_label(cursor, &y, FL_GRAD, g);
+        write_at_label(cursor, &y, FL_HESS, h);
+        l += cursor.rows;
     }
 }
 
 /* All classes of one row, or of LANES. */
-static void every_class(place at, separable_tile *tile, const parameters *own) {
-    T xs[TILE], qs[TILE], g[TILE], h[TILE], k[LANES], *value = (T *)at.run->value + at.row;
-    const fl_operand *op = at.call->op;
-    hard y;
+static void all_classes(tile_cursor cursor, separable_tile *tile, const parameters *params) {
+    T xs[TILE], qs[TILE], g[TILE], h[TILE], k[LANES], *value = (T *)cursor.span->value + cursor.row;
+    const fl_operand *op = cursor.call->op;
+    row_labels y;
     double sum[LANES] = {0}, total[LANES] = {0};
-    read_labels(at.call, at.run, at.row, at.rows, y.at, y.weight);
-    EACH_LANE(l) k[l] = (T)(at.call->scale * y.weight[at.wide ? 0 : l]);
-    while (next_tile(&at)) {
-        const T *x = fetch(&at, FL_PRED, xs, 0);
-        const T *q = at.call->softmax.log_target ? fetch(&at, FL_TARGET, qs, -T_INF) : fetch_target(&at, &y, qs, NULL);
-        look_ahead(&at, FL_PRED);
-        if (op[FL_TARGET].data) look_ahead(&at, FL_TARGET);
-        tile(x, q, at.chunks, own, k, sum, op[FL_GRAD].data ? g : NULL, op[FL_HESS].data ? h : NULL);
-        if (op[FL_GRAD].data) deliver(&at, FL_GRAD, g);
-        if (op[FL_HESS].data) deliver(&at, FL_HESS, h);
+    read_labels(cursor.call, cursor.span, cursor.row, cursor.rows, y.label, y.weight);
+    EACH_LANE(l) k[l] = (T)(cursor.call->scale * y.weight[cursor.wide ? 0 : l]);
+    while (next_tile(&cursor)) {
+        const T *x = load_tile(&cursor, FL_PRED, xs, 0);
+        const T *q = cursor.call->softmax.log_target ? load_tile(&cursor, FL_TARGET, qs, -T_INF)
+                                                     : load_target(&cursor, &y, qs, NULL);
+        prefetch_next(&cursor, FL_PRED);
+        if (op[FL_TARGET].data) prefetch_next(&cursor, FL_TARGET);
+        tile(x, q, cursor.chunks, params, k, sum, op[FL_GRAD].data ? g : NULL, op[FL_HESS].data ? h : NULL);
+        if (op[FL_GRAD].data) store_tile(&cursor, FL_GRAD, g);
+        if (op[FL_HESS].data) store_tile(&cursor, FL_HESS, h);
     }
-    add_double_lanes(total, sum, &at);
-    for (ptrdiff_t l = 0; l < at.rows; l++) value[l] = y.at[l] >= 0 || !op[FL_LABEL].data ? (T)total[l] : 0;
+    add_double_lanes(total, sum, &cursor);
+    for (ptrdiff_t l = 0; l < cursor.rows; l++) value[l] = y.label[l] >= 0 || !op[FL_LABEL].data ? (T)total[l] : 0;
 }
 
-INLINE void separable(const fl_call *call, const fl_run *run, separable_tile *tile, int zero_without_target) {
-    parameters own = own_parameters(call);
+INLINE void separable(const fl_call *call, const fl_span *span, separable_tile *tile, int zero_without_target) {
+    parameters params = load_parameters(call);
     if (zero_without_target && call->op[FL_LABEL].data)
-        for (ptrdiff_t row = 0; row < run->n; row += LANES) label_alone(call, run, row, tile, &own);
+        for (ptrdiff_t row = 0; row < span->n; row += LANES) label_only_rows(call, span, row, tile, &params);
     else
-        for (ptrdiff_t row = 0; row < run->n; row += call->lanes_across ? LANES : 1)
-            every_class(stand(call, run, row), tile, &own);
+        for (ptrdiff_t row = 0; row < span->n; row += call->lanes_across ? LANES : 1)
+            all_classes(tile_cursor_at(call, span, row), tile, &params);
     stream_fence(call->stream);
 }
 
-static void rows_nll(const fl_call *call, const fl_run *run) { separable(call, run, nll_tile, 1); }
-static void rows_log_loss(const fl_call *call, const fl_run *run) { separable(call, run, log_loss_tile, 1); }
-static void rows_brier_from_probabilities(const fl_call *call, const fl_run *run) { separable(call, run, brier_tile, 0); }
-static void rows_kl_div(const fl_call *call, const fl_run *run) {
-    separable(call, run, call->softmax.log_target ? kl_log_tile : kl_tile, 0);
+static void rows_nll(const fl_call *call, const fl_span *span) { separable(call, span, nll_tile, 1); }
+static void rows_log_loss(const fl_call *call, const fl_span *span) { separable(call, span, log_loss_tile, 1); }
+static void rows_brier_from_probabilities(const fl_call *call, const fl_span *span) {
+    separable(call, span, brier_tile, 0);
+}
+static void rows_kl_div(const fl_call *call, const fl_span *span) {
+    separable(call, span, call->softmax.log_target ? kl_log_tile : kl_tile, 0);
 }
 
 #endif

@@ -9,13 +9,13 @@
  *     hess = u'^2 (A p (1 - p) + 2 z p^2) + u'' g_u
  *     Hv   = u' [A p (u' v - <p, u' v>) + 2 z p <p, u' v>] + u'' g_u v
  *
- * Passes over memory: one for the loss. One more for what is written a class; a row that fits one tile
+ * Passes over memory: one for the loss. One more for what is written per class; a row that fits one tile
  * is read once, and its exponentials are kept. The running sums are rescaled when the maximum rises.
  *
  * Numerics (P6 in docs): exponentials of elements equal to the maximum are counted, not added, so
  * "others" = s - 1 keeps full relative accuracy in a confident row: log s = log1p(others), and at the
  * maximum, where p > 1/2, A p - q is (Q - q) - Q others / s + 2 z L p. All sums over tiles and rows are double.
- * NaN and +inf find their way through the sums; a maximum that is not finite makes the row NaN.
+ * NaN and +inf reach the result through the sums; a maximum that is not finite makes the row NaN.
  */
 #ifndef FL_SOFTMAX_KERNEL_H
 #define FL_SOFTMAX_KERNEL_H
@@ -24,189 +24,195 @@
 
 typedef struct {
     const fl_call *call;
-    const fl_run *run;
+    const fl_span *span;
     T scale;             /* of x inside exp; 1 where softcap has applied it already */
     int dense;           /* q is an array: soft targets or smoothing */
-    const share_kernel *shares;  /* a loss of every class's share, or NULL */
-    int outer;           /* which function of the cross entropy the loss is */
-    int general;         /* softcap, Hv, or the Hessian of an array of targets: every derivative from the full formula */
+    const term_kernel *terms;  /* of a loss that is a sum of class terms, or NULL */
+    int compose;         /* which function of the cross entropy the loss is */
+    int general;         /* derivatives by the full formula: softcap, Hv, or the Hessian of an array of targets */
     int wide;
-    ptrdiff_t kept;      /* elements kept a row (wide) or a group; 0: none */
-    ptrdiff_t batch;     /* rows that go through each pass together */
-} job;
+    ptrdiff_t kept;      /* exponentials kept per row (wide) or per batch; 0: none */
+    ptrdiff_t rows_in_flight;  /* rows that go through each pass together */
+} softmax_plan;
 
-/* Is the target the first of the largest, of which there are so many? */
-static int is_correct(const fl_call *call, const fl_run *run, ptrdiff_t row, int64_t label, T max, double ties) {
+/* Is the target the first class that has the largest logit? `ties` classes have it. */
+static int is_correct(const fl_call *call, const fl_span *span, ptrdiff_t row, int64_t label, T max, double ties) {
     const fl_operand *t = &call->op[FL_TARGET];
     ptrdiff_t y = (ptrdiff_t)label;
     if (t->data) {
         T best = -T_INF;
         for (ptrdiff_t c = y = 0; c < call->classes; c++) {
-            T q = load_one(row_of(run, FL_TARGET, row) + c * t->along, t->type);
+            T q = load_one(row_address(span, FL_TARGET, row) + c * t->class_stride, t->type);
             if (q > best) best = q, y = c;
         }
     }
-    if (logit_at(call, run, row, y) != max) return 0;
+    if (logit_at(call, span, row, y) != max) return 0;
     for (ptrdiff_t c = 0; ties > 1 && c < y; c++)
-        if (logit_at(call, run, row, c) == max) return 0;
+        if (logit_at(call, span, row, c) == max) return 0;
     return 1;
 }
 
-static void read_rows(const job *j, group *g) {
-    const fl_call *call = j->call;
+static void load_batch_labels(const softmax_plan *plan, row_batch *b) {
+    const fl_call *call = plan->call;
     const fl_softmax *p = &call->softmax;
-    hard *y = &g->y;
-    read_labels(call, j->run, g->first, g->n, y->at, y->weight);
+    row_labels *y = &b->y;
+    read_labels(call, plan->span, b->first, b->n, y->label, y->weight);
     EACH_LANE(l) {
-        y->q[l] = where_((!j->dense) & (y->at[l] >= 0), 1);
+        y->q[l] = zero_unless((!plan->dense) & (y->label[l] >= 0), 1);
         y->slope[l] = y->gain[l] = 1;
     }
-    for (ptrdiff_t l = 0; l < g->n && (p->gain || p->margin_kind != FL_NO_MARGIN); l++) {
-        ptrdiff_t label = (ptrdiff_t)y->at[l];
+    for (ptrdiff_t l = 0; l < b->n && (p->gain || p->margin_kind != FL_NO_MARGIN); l++) {
+        ptrdiff_t label = (ptrdiff_t)y->label[l];
         T gain = label < 0 ? 0 : per_class(p->gain, label, 1);
-        if (j->outer) y->gain[l] = gain;
-        else if (!j->dense) y->q[l] = gain;
-        if (p->margin_kind != FL_NO_MARGIN) y->logit[l] = label < 0 ? 0 : logit_at(call, j->run, g->first + l, label);
+        if (plan->compose) y->gain[l] = gain;
+        else if (!plan->dense) y->q[l] = gain;
+        if (p->margin_kind != FL_NO_MARGIN)
+            y->logit[l] = label < 0 ? 0 : logit_at(call, plan->span, b->first + l, label);
     }
-    if (p->margin_kind != FL_NO_MARGIN) lower(p, y->logit, y->slope);
+    if (p->margin_kind != FL_NO_MARGIN) apply_margin(p, y->logit, y->slope);
 }
 
-INLINE place place_of(const job *j, const group *g, ptrdiff_t l) {
-    return (place){.call = j->call, .run = j->run, .row = g->first + l, .rows = j->wide ? 1 : g->n,
-                   .wide = j->wide, .lane = (int)l, .rows_ahead = j->kept ? j->batch : 0};
+INLINE tile_cursor cursor_of(const softmax_plan *plan, const row_batch *b, ptrdiff_t l) {
+    return (tile_cursor){.call = plan->call, .span = plan->span, .row = b->first + l, .rows = plan->wide ? 1 : b->n,
+                   .wide = plan->wide, .lane = (int)l, .rows_to_next = plan->kept ? plan->rows_in_flight : 0};
 }
 
-/* Rows of one tile are all measured before any is added: their chains of instructions then overlap. */
-static void first_pass(const job *j, group *g) {
-    ptrdiff_t parts = j->wide ? g->n : 1;
-    place at = place_of(j, g, 0);
-    read_rows(j, g);
-    sums_init(&g->s);
-    if (j->dense) target_sums_init(&g->s);
-    if (j->kept) {
+/* For rows of one tile all maxima come before all sums: their chains of instructions then overlap. */
+static void sum_pass(const softmax_plan *plan, row_batch *b) {
+    ptrdiff_t parts = plan->wide ? b->n : 1;
+    tile_cursor cursor = cursor_of(plan, b, 0);
+    load_batch_labels(plan, b);
+    clear_sums(&b->s);
+    if (plan->dense) clear_target_sums(&b->s);
+    if (plan->kept) {
         const T *x[LANES];
-        next_tile(&at);
+        next_tile(&cursor);
         for (ptrdiff_t l = 0; l < parts; l++) {
-            at.row = g->first + l, at.lane = (int)l;
-            x[l] = measure_tile(&at, j->scale, &g->y, &g->s, g->e + l * j->kept);
+            cursor.row = b->first + l, cursor.lane = (int)l;
+            x[l] = update_max(&cursor, plan->scale, &b->y, &b->s, b->e + l * plan->kept);
         }
         for (ptrdiff_t l = 0; l < parts; l++) {
-            at.row = g->first + l, at.lane = (int)l;
-            add_tile(&at, j->scale, j->dense, &g->y, &g->s, x[l], g->e + l * j->kept);
+            cursor.row = b->first + l, cursor.lane = (int)l;
+            add_to_sums(&cursor, plan->scale, plan->dense, &b->y, &b->s, x[l], b->e + l * plan->kept);
         }
         return;
     }
     for (ptrdiff_t l = 0; l < parts; l++) {
         T buffer[TILE];
-        at = place_of(j, g, l);
-        while (next_tile(&at)) {
-            const T *x = measure_tile(&at, j->scale, &g->y, &g->s, buffer);
-            add_tile(&at, j->scale, j->dense, &g->y, &g->s, x, g->e);
+        cursor = cursor_of(plan, b, l);
+        while (next_tile(&cursor)) {
+            const T *x = update_max(&cursor, plan->scale, &b->y, &b->s, buffer);
+            add_to_sums(&cursor, plan->scale, plan->dense, &b->y, &b->s, x, b->e);
         }
     }
 }
 
-static void write_facts(const job *j, const group *g) {
-    const fl_operand *op = j->call->op;
-    for (ptrdiff_t l = 0; l < g->n; l++) {
-        int counts = g->y.at[l] >= 0 || op[FL_TARGET].data;
-        T correct = op[FL_CORRECT].data && counts && is_finite(g->logsumexp[l]) &&
-                    is_correct(j->call, j->run, g->first + l, g->y.at[l], g->s.max[l], g->s.ties[l]);
-        const struct { int role; T value; } fact[] = {
-            {FL_CORRECT, correct}, {FL_ENTROPY, g->entropy[l]}, {FL_LOGSUMEXP, g->logsumexp[l]}};
+static void write_row_statistics(const softmax_plan *plan, const row_batch *b) {
+    const fl_operand *op = plan->call->op;
+    for (ptrdiff_t l = 0; l < b->n; l++) {
+        int counts = b->y.label[l] >= 0 || op[FL_TARGET].data;
+        T correct = op[FL_CORRECT].data && counts && is_finite(b->logsumexp[l]) &&
+                    is_correct(plan->call, plan->span, b->first + l, b->y.label[l], b->s.max[l], b->s.ties[l]);
+        const struct { int role; T value; } statistic[] = {
+            {FL_CORRECT, correct}, {FL_ENTROPY, b->entropy[l]}, {FL_LOGSUMEXP, b->logsumexp[l]}};
         for (int f = 0; f < 3; f++)
-            if (op[fact[f].role].data)
-                store(row_of(j->run, fact[f].role, g->first + l), op[fact[f].role].type, 0, &fact[f].value, 1, 0);
+            if (op[statistic[f].role].data)
+                store(row_address(plan->span, statistic[f].role, b->first + l), op[statistic[f].role].type, 0,
+                      &statistic[f].value, 1, 0);
     }
 }
 
-static void write_rows(const job *j, group *g, int per_class_output) {
-    const fl_operand *op = j->call->op;
-    int middle = op[FL_ENTROPY].data || op[FL_VECTOR].data;
-    for (ptrdiff_t l = 0; l < (j->wide ? g->n : 1); l++) {
-        place at = place_of(j, g, l);
-        const T *kept = j->kept ? g->e + l * j->kept : NULL;
-        if (j->shares) {
-            second_pass_of_shares(at, j->scale, j->shares, &g->r, &g->y, kept);
+static void write_rows(const softmax_plan *plan, row_batch *b, int per_class_output) {
+    const fl_operand *op = plan->call->op;
+    int needs_probabilities = op[FL_ENTROPY].data || op[FL_VECTOR].data;
+    for (ptrdiff_t l = 0; l < (plan->wide ? b->n : 1); l++) {
+        tile_cursor cursor = cursor_of(plan, b, l);
+        const T *kept = plan->kept ? b->e + l * plan->kept : NULL;
+        if (plan->terms) {
+            write_terms_pass(cursor, plan->scale, plan->terms, &b->r, &b->y, kept);
             continue;
         }
-        if (middle) middle_pass(&at, j->scale, &g->y, &g->r, g->entropy);
+        if (needs_probabilities) probability_pass(&cursor, plan->scale, &b->y, &b->r, b->entropy);
         if (per_class_output)
-            second_pass(at, j->scale, &g->r, j->dense, j->general, &g->y, kept);
+            write_pass(cursor, plan->scale, &b->r, plan->dense, plan->general, &b->y, kept);
     }
 }
 
-static void softmax(const fl_call *call, const fl_run *run, int outer, const share_kernel *shares) {
-    enum { KEPT = BATCH * TILE, CACHED = 8192 };
+static void softmax(const fl_call *call, const fl_span *span, int compose, const term_kernel *terms) {
+    enum { KEPT = BATCHES * TILE, CACHED = 8192 };
     T e[KEPT];
-    group groups[BATCH];
+    row_batch batches[BATCHES];
     const fl_operand *op = call->op;
     const fl_softmax *p = &call->softmax;
-    job j = {
-        .call = call, .run = run,
+    softmax_plan plan = {
+        .call = call, .span = span,
         .scale = p->softcap != 0 ? 1 : (T)p->logit_scale,
-        .dense = !shares && (op[FL_TARGET].data || p->smooth),
-        .shares = shares, .outer = outer,
+        .dense = !terms && (op[FL_TARGET].data || p->smooth),
+        .terms = terms, .compose = compose,
         .general = p->softcap != 0 || op[FL_HVP].data,
         .wide = !call->lanes_across,
     };
-    j.general |= j.dense && op[FL_HESS].data;
-    int per_class_output = op[FL_GRAD].data || op[FL_HESS].data || op[FL_HVP].data || op[FL_SOFTMAX].data || op[FL_LOG_SOFTMAX].data;
-    int facts = op[FL_LOGSUMEXP].data || op[FL_ENTROPY].data || op[FL_CORRECT].data;
-    ptrdiff_t padded = round_up(call->classes, LANES), at_once = LANES, batch = 1;
-    if (!j.wide && call->classes <= CHUNKS) j.kept = TILE, batch = BATCH;
-    if (j.wide) {
-        /* Rows at once: what the exponentials kept allow, or as many as stay in the cache for a second look. */
-        j.kept = padded <= TILE ? padded : 0;
-        at_once = (j.kept ? KEPT : CACHED) / padded;
-        batch = j.kept ? at_once / LANES : 1;
-        batch = batch < 1 ? 1 : batch > BATCH ? BATCH : batch;
-        at_once = at_once < 1 ? 1 : at_once > LANES ? LANES : at_once;
+    plan.general |= plan.dense && op[FL_HESS].data;
+    int per_class_output = op[FL_GRAD].data || op[FL_HESS].data || op[FL_HVP].data || op[FL_SOFTMAX].data ||
+                           op[FL_LOG_SOFTMAX].data;
+    int row_statistics = op[FL_LOGSUMEXP].data || op[FL_ENTROPY].data || op[FL_CORRECT].data;
+    ptrdiff_t padded = round_up(call->classes, LANES), rows_per_batch = LANES, count = 1;
+    if (!plan.wide && call->classes <= CHUNKS) plan.kept = TILE, count = BATCHES;
+    if (plan.wide) {
+        /* As many rows at once as have room for their exponentials, or stay in the cache for their second reading. */
+        plan.kept = padded <= TILE ? padded : 0;
+        rows_per_batch = (plan.kept ? KEPT : CACHED) / padded;
+        count = plan.kept ? rows_per_batch / LANES : 1;
+        count = count < 1 ? 1 : count > BATCHES ? BATCHES : count;
+        rows_per_batch = rows_per_batch < 1 ? 1 : rows_per_batch > LANES ? LANES : rows_per_batch;
     }
-    j.batch = batch * at_once;
-    for (ptrdiff_t i = 0; i < batch; i++) target_sums_init(&groups[i].s);
-    for (ptrdiff_t first = 0; first < run->n;) {
+    plan.rows_in_flight = count * rows_per_batch;
+    for (ptrdiff_t i = 0; i < count; i++) clear_target_sums(&batches[i].s);
+    for (ptrdiff_t first = 0; first < span->n;) {
         ptrdiff_t n = 0;
-        for (; n < batch && first < run->n; n++) {
-            group *g = &groups[n];
-            g->first = first;
-            g->n = run->n - first < at_once ? run->n - first : at_once;
-            g->e = e + n * (j.wide ? at_once * j.kept : j.kept);
-            first += g->n;
-            first_pass(&j, g);
+        for (; n < count && first < span->n; n++) {
+            row_batch *b = &batches[n];
+            b->first = first;
+            b->n = span->n - first < rows_per_batch ? span->n - first : rows_per_batch;
+            b->e = e + n * (plan.wide ? rows_per_batch * plan.kept : plan.kept);
+            first += b->n;
+            sum_pass(&plan, b);
         }
-        rows_finish(call, j.scale, j.outer, groups, n);
+        finish_rows(call, plan.scale, plan.compose, batches, n);
         for (ptrdiff_t i = 0; i < n; i++) {
-            group *g = &groups[i];
-            T *value = (T *)run->value + g->first;
-            for (ptrdiff_t l = 0; shares && l < (j.wide ? g->n : 1); l++)
-                sum_shares(place_of(&j, g, l), j.scale, shares, &g->r, &g->y, j.kept ? g->e + l * j.kept : NULL, g->loss);
-            for (ptrdiff_t l = 0; l < g->n; l++) value[l] = op[FL_LABEL].data && g->y.at[l] < 0 ? 0 : g->loss[l];
+            row_batch *b = &batches[i];
+            T *value = (T *)span->value + b->first;
+            for (ptrdiff_t l = 0; terms && l < (plan.wide ? b->n : 1); l++)
+                sum_terms(cursor_of(&plan, b, l), plan.scale, terms, &b->r, &b->y,
+                          plan.kept ? b->e + l * plan.kept : NULL, b->loss);
+            for (ptrdiff_t l = 0; l < b->n; l++) value[l] = op[FL_LABEL].data && b->y.label[l] < 0 ? 0 : b->loss[l];
         }
         for (ptrdiff_t i = 0; i < n; i++) {
-            if (per_class_output || op[FL_ENTROPY].data) write_rows(&j, &groups[i], per_class_output);
-            if (facts) write_facts(&j, &groups[i]);
+            if (per_class_output || op[FL_ENTROPY].data) write_rows(&plan, &batches[i], per_class_output);
+            if (row_statistics) write_row_statistics(&plan, &batches[i]);
         }
     }
     stream_fence(call->stream);
 }
 
-static void rows_cross_entropy(const fl_call *call, const fl_run *run) { softmax(call, run, NONE, NULL); }
+static void rows_cross_entropy(const fl_call *call, const fl_span *span) { softmax(call, span, NONE, NULL); }
 
-/* Of a label, functions of the cross entropy; of a soft target, sums over the classes. */
-static void rows_focal(const fl_call *call, const fl_run *run) {
+/* With a label a function of the cross entropy; with a soft target a sum over the classes. */
+static void rows_focal(const fl_call *call, const fl_span *span) {
     int soft = call->op[FL_TARGET].data != NULL;
-    const share_kernel *shares = call->parameter[0] == 2 ? &focal_square_shares : &focal_shares;
-    softmax(call, run, soft ? NONE : FOCAL, soft ? shares : NULL);
+    const term_kernel *terms = call->parameter[0] == 2 ? &focal_square_terms : &focal_terms;
+    softmax(call, span, soft ? NONE : FOCAL, soft ? terms : NULL);
 }
 
-static void rows_poly_cross_entropy(const fl_call *call, const fl_run *run) {
+static void rows_poly_cross_entropy(const fl_call *call, const fl_span *span) {
     int soft = call->op[FL_TARGET].data != NULL;
-    softmax(call, run, soft ? NONE : POLY, soft ? &poly_shares : NULL);
+    softmax(call, span, soft ? NONE : POLY, soft ? &poly_terms : NULL);
 }
 
-static void rows_generalized_cross_entropy(const fl_call *call, const fl_run *run) { softmax(call, run, GENERALIZED, NULL); }
-static void rows_brier(const fl_call *call, const fl_run *run) { softmax(call, run, NONE, &brier_shares); }
-static void rows_js_div_with_logits(const fl_call *call, const fl_run *run) { softmax(call, run, NONE, &js_shares); }
+static void rows_generalized_cross_entropy(const fl_call *call, const fl_span *span) {
+    softmax(call, span, GENERALIZED, NULL);
+}
+static void rows_brier(const fl_call *call, const fl_span *span) { softmax(call, span, NONE, &brier_terms); }
+static void rows_js_div_with_logits(const fl_call *call, const fl_span *span) { softmax(call, span, NONE, &js_terms); }
 
 #endif
