@@ -6,7 +6,7 @@
 import pytest
 
 from benchmarks.contenders import calls, entries
-from fastloss._bench import SHAPES, shape_label
+from fastloss._command.bench import SHAPES, shape_label
 
 
 # the last varies slowest: everything about one shape comes together

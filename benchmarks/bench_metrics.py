@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.contenders import calls, entries
 from benchmarks.formulas import names
-from fastloss._bench import MSE_SHAPE, SHAPES
+from fastloss._command.bench import MSE_SHAPE, SHAPES
 
 
 @pytest.mark.parametrize("loss, contender, what", entries(names("metrics", "binary metrics")))

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.contenders import calls, entries
 from benchmarks.formulas import names
-from fastloss._bench import SHAPES, shape_label
+from fastloss._command.bench import SHAPES, shape_label
 
 LOSSES = [loss for loss in names("rows") if loss != "cross_entropy"]  # which has a file of its own
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.contenders import calls, entries
 from benchmarks.formulas import names
-from fastloss._bench import SMALL_SHAPES, shape_label
+from fastloss._command.bench import SMALL_SHAPES, shape_label
 
 
 # the last varies slowest: everything about one shape comes together

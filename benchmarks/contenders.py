@@ -20,7 +20,7 @@ import numpy as np
 
 import fastloss as fl
 from benchmarks.formulas import FORMULAS, Formula, signs
-from fastloss._bench import NUMPY, Array, Calls, Case
+from fastloss._command.bench import NUMPY, Array, Calls, Case
 from tests import reference
 
 THREADS = os.cpu_count() or 1

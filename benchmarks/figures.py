@@ -25,7 +25,7 @@ import numpy as np
 import fastloss as fl
 from benchmarks.contenders import POOL, THREADS, Problem, available, installed, make_problem, prepare
 from benchmarks.formulas import FORMULAS, names
-from fastloss._bench import (
+from fastloss._command.bench import (
     MSE_SHAPE,
     SHAPES,
     SMALL_SHAPES,

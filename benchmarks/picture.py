@@ -12,7 +12,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from fastloss._bench import shape_label
+from fastloss._command.bench import shape_label
 
 TITLES = {"forward": "value", "gradient": "value and gradient"}
 COLOURS = {

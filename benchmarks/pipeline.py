@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contenders import installed
-from fastloss._bench import describe, show_seconds, take_turns
+from fastloss._command.bench import describe, show_seconds, take_turns
 from fastloss.boosting import lightgbm_objective, xgboost_objective
 
 ROWS, FEATURES, ROUNDS = 100_000, 28, 20

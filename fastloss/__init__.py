@@ -5,7 +5,9 @@ from importlib.util import find_spec as _find_spec
 if _find_spec("fastloss._core") is None:
     raise ImportError(f"fastloss is not built in {__path__[0]}: pip install . where its setup.py is")
 
-from fastloss._binary import (
+from fastloss._config import __version__, show_config
+from fastloss._loss import Loss, losses
+from fastloss._losses.binary import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     binary_focal,
@@ -16,7 +18,7 @@ from fastloss._binary import (
     soft_margin,
     squared_hinge,
 )
-from fastloss._classification import (
+from fastloss._losses.classification import (
     brier,
     brier_from_probabilities,
     cross_entropy,
@@ -26,10 +28,8 @@ from fastloss._classification import (
     nll,
     poly_cross_entropy,
 )
-from fastloss._config import __version__, show_config
-from fastloss._divergences import js_div_with_logits, kl_div, kl_div_with_logits
-from fastloss._loss import Loss, losses
-from fastloss._margins import (
+from fastloss._losses.divergences import js_div_with_logits, kl_div, kl_div_with_logits
+from fastloss._losses.margins import (
     am_softmax,
     arcface,
     categorical_hinge,
@@ -38,7 +38,7 @@ from fastloss._margins import (
     multiclass_hinge,
     sm_softmax,
 )
-from fastloss._metrics import (
+from fastloss._losses.metrics import (
     accuracy,
     binary_accuracy,
     entropy,
@@ -47,7 +47,7 @@ from fastloss._metrics import (
     top_k_accuracy,
     zero_one,
 )
-from fastloss._primitives import (
+from fastloss._losses.primitives import (
     gather_log_softmax,
     log_sigmoid,
     log_softmax,
@@ -56,7 +56,7 @@ from fastloss._primitives import (
     softmax,
     softplus,
 )
-from fastloss._regression import (
+from fastloss._losses.regression import (
     epsilon_insensitive,
     expectile,
     gamma,
@@ -75,11 +75,11 @@ from fastloss._regression import (
     squared_epsilon_insensitive,
     tweedie,
 )
-from fastloss._vectors import cosine_distance, cosine_embedding
+from fastloss._losses.vectors import cosine_distance, cosine_embedding
 
 # Last: the registry lists the losses in the order in which they are imported.
-from fastloss._accumulator import Accumulator  # isort: skip
-from fastloss._evaluate import evaluate  # isort: skip
+from fastloss._streaming.accumulator import Accumulator  # isort: skip
+from fastloss._streaming.evaluate import evaluate  # isort: skip
 
 __all__ = [
     "Accumulator",

@@ -19,33 +19,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    from fastloss import _command
+    from fastloss._command import evaluate
 
     parser = argparse.ArgumentParser(prog="fastloss", description="fastloss on this machine")
     parser.add_argument("--version", action="version", version=f"fastloss {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="why the loss matters: handwritten digits, then the speed table")
-    demo.add_argument("--output", default="fastloss_demo.png", help="the picture (default: %(default)s)")
-    bench = commands.add_parser("bench", help="the speed table alone")
-    bench.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    bench.add_argument("--threads", type=int, help="for fastloss and torch (default: their own)")
-    for command in (demo, bench):
+    why = "why the loss matters: handwritten digits, then the speed table"
+    for_demo = commands.add_parser("demo", help=why)
+    for_demo.add_argument("--output", default="fastloss_demo.png", help="the picture (default: %(default)s)")
+    for_bench = commands.add_parser("bench", help="the speed table alone")
+    for_bench.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    for_bench.add_argument("--threads", type=int, help="for fastloss and torch (default: their own)")
+    for command in (for_demo, for_bench):
         command.add_argument("--quick", action="store_true", help="small and rough, in a few seconds")
-    _command.add_parser(commands)
+    evaluate.add_parser(commands)
     options = parser.parse_args(arguments)
     if options.command == "evaluate":
-        return _command.run(options)
+        return evaluate.run(options)
 
-    from fastloss import _bench
+    from fastloss._command import bench
 
     if options.command == "demo":
-        from fastloss import _demo
+        from fastloss._command import demo
 
-        _demo.run(output=options.output, quick=options.quick)
+        demo.run(output=options.output, quick=options.quick)
         print("\nThe speed of fastloss on this machine:\n")
-        _bench.run(quick=options.quick)
+        bench.run(quick=options.quick)
     else:
-        _bench.run(as_json=options.json, threads=options.threads, quick=options.quick)
+        bench.run(as_json=options.json, threads=options.threads, quick=options.quick)
     return 0
 
 

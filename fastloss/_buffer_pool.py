@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 
-class Spare:
+class BufferPool:
     """At most one block of memory, of `least` to `most` bytes, that nothing uses at the moment."""
 
     def __init__(self, least: int, most: float = float("inf")) -> None:
         self._least, self._most = least, most
         self._free: list[_Block] = []  # append and pop are one step each for all threads
 
-    def room(self, size: int) -> np.ndarray:
+    def take(self, size: int) -> np.ndarray:
         """So many bytes, uninitialised. They come back when the last array on them is gone."""
         if not self._least <= size <= self._most:
             return np.empty(size, np.uint8)
@@ -28,7 +28,7 @@ class Spare:
         if block is None or not size <= block.memory.nbytes <= 2 * size:
             del block  # never both
             block = _Block(np.empty(size, np.uint8))
-        return np.asarray(_Lent(block, self._free))[:size]
+        return np.asarray(_Lease(block, self._free))[:size]
 
     def clear(self) -> None:
         self._free.clear()
@@ -44,7 +44,7 @@ class _Block:
         self.interface: dict[str, Any] = memory.__array_interface__
 
 
-class _Lent:
+class _Lease:
     """What the arrays on a block hold on to, and nothing else does."""
 
     __slots__ = ("__array_interface__", "_block", "_free")

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastloss import _check, _core, boosting
-from fastloss._intercept import identity
 from fastloss._loss import Loss, taken
+from fastloss._losses.intercepts import identity
 from fastloss._optional import require
 
 _OWN: dict[str, Any] = {"loss": None, "loss_params": None, "hessian": None,

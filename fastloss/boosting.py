@@ -27,9 +27,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from fastloss import _check
+from fastloss._buffer_pool import BufferPool
 from fastloss._loss import Loss, LossWithHessian, VectorLoss, losses
-from fastloss._metrics import Metric, metrics
-from fastloss._spare import Spare
+from fastloss._losses.metrics import Metric, metrics
 
 __all__ = ["lightgbm_metric", "lightgbm_objective", "xgboost_metric", "xgboost_objective"]
 
@@ -41,7 +41,7 @@ _TINY, _HUGE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 # milliseconds, more than a second thread gains below so many scores.
 _ALONE = 1 << 22
 # Derivatives of 64 kB to 64 MB a round are written where those of the round before were, if nobody has them.
-_spare = Spare(1 << 16, 1 << 26)
+_buffers = BufferPool(1 << 16, 1 << 26)
 
 _HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "top_k_accuracy"})
 _PIECEWISE_LINEAR = frozenset({"mae", "quantile", "epsilon_insensitive", "mape", "hinge", "perceptron",
@@ -453,7 +453,7 @@ def _pair_like(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not (scores.flags.c_contiguous or scores.flags.f_contiguous):
         return np.empty_like(scores, np.float32), np.empty_like(scores, np.float32)
     shape, size = scores.shape, 4 * scores.size
-    room = _spare.room(2 * size)
+    room = _buffers.take(2 * size)
     order: Any = "C" if scores.flags.c_contiguous else "F"
     return (np.ndarray(shape, np.float32, room, 0, None, order),
             np.ndarray(shape, np.float32, room, size, None, order))

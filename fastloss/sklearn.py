@@ -23,15 +23,15 @@ from typing import Any, NamedTuple, ParamSpec
 
 import numpy as np
 
-from fastloss._binary import binary_cross_entropy, hinge
-from fastloss._classification import brier_from_probabilities
-from fastloss._classification import log_loss as class_log_loss
-from fastloss._intercept import exponential, rate
 from fastloss._loss import Loss, losses
-from fastloss._margins import multiclass_hinge
-from fastloss._metrics import top_k_accuracy
+from fastloss._losses.binary import binary_cross_entropy, hinge
+from fastloss._losses.classification import brier_from_probabilities
+from fastloss._losses.classification import log_loss as class_log_loss
+from fastloss._losses.intercepts import exponential, rate
+from fastloss._losses.margins import multiclass_hinge
+from fastloss._losses.metrics import top_k_accuracy
+from fastloss._losses.regression import mae, mape, mse, msle, quantile
 from fastloss._optional import require
-from fastloss._regression import mae, mape, mse, msle, quantile
 
 __all__ = [
     "accuracy_score",

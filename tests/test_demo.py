@@ -28,7 +28,7 @@ def test_bench_json_is_one_object_and_nothing_else(capsys):
     "others, threads, busy", [(0, 1, False), (0.2, 4, False), (3, 1, False), (1, 4, True), (40, 1, True)]
 )
 def test_bench_says_when_the_machine_is_busy(monkeypatch, capsys, others, threads, busy):
-    from fastloss import _bench
+    from fastloss._command import bench as _bench
 
     monkeypatch.setattr(_bench.os, "cpu_count", lambda: 4)
     monkeypatch.setattr(_bench, "running", lambda: others)
@@ -42,7 +42,7 @@ def test_bench_says_when_the_machine_is_busy(monkeypatch, capsys, others, thread
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts by /proc/loadavg")
 def test_neighbours_are_counted():
-    from fastloss import _bench
+    from fastloss._command import bench as _bench
 
     before = _bench.running()
     with neighbours(6):
@@ -51,7 +51,7 @@ def test_neighbours_are_counted():
 
 
 def test_bench_refuses_to_time_a_wrong_answer():
-    from fastloss import _bench
+    from fastloss._command import bench as _bench
 
     case = _bench.make_case("cross_entropy", (50, 7))
     value, grad = fl.cross_entropy.value_and_grad(case.pred, case.target)
@@ -84,7 +84,7 @@ def test_demo_without_its_libraries_names_the_extra(monkeypatch):
 
 def test_squared_error_vanishes_where_cross_entropy_does_not():
     pytest.importorskip("sklearn")
-    from fastloss import _demo
+    from fastloss._command import demo as _demo
 
     count, sizes = _demo.vanishing(_demo.load(), _demo.STARTS["saturated start"])
     assert count > 20

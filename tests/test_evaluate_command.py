@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 import fastloss as fl
-from fastloss import _command, _evaluate, _files
 from fastloss.__main__ import main
+from fastloss._command import evaluate as _command
+from fastloss._streaming import evaluate as _evaluate
+from fastloss._streaming import files as _files
 
 N, C = 1000, 7
 RNG = np.random.default_rng(11)
@@ -319,7 +321,7 @@ def test_no_file_is_left_open(files, capsys):
     content = bytearray(Path("x.npz").read_bytes())
     content[len(content) // 2] ^= 255
     Path("x.npz").write_bytes(content)
-    shards = fl._files.open_files("pred", "x.npz")
+    shards = _files.open_files("pred", "x.npz")
     try:
         with pytest.raises(ValueError, match="soon after it") as caught:
             shards.read(0, N)
@@ -470,7 +472,8 @@ def test_what_there_is_and_which_version(capsys):
 
 @pytest.mark.parametrize("asked", [["bench"], ["demo"], ["evaluate", "x.npy", *ASKED]], ids=str)
 def test_ctrl_c_is_one_line_and_130(files, capsys, monkeypatch, asked):
-    from fastloss import _bench, _command, _demo
+    from fastloss._command import bench as _bench
+    from fastloss._command import demo as _demo
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt

@@ -18,8 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastloss as fl
-from fastloss import _core, _evaluate, _tallies
-from fastloss._exact import ExactSum
+from fastloss import _core
+from fastloss._streaming import evaluate as _evaluate
+from fastloss._streaming import passes as _passes
+from fastloss._streaming.exact_sum import ExactSum
 
 N, C = 1000, 7
 RNG = np.random.default_rng(5)
@@ -235,7 +237,7 @@ def test_what_shares_a_pass_is_what_each_gives_alone(scores, weight):
     labels = np.where(LABELS < 0, 3, LABELS)  # as every ignore_index here may have them
     labels[::11] = 3
     batch = scores, labels, weight
-    alone = {name: fl.Accumulator(**_one(spec)).update(*batch) for name, spec in asked.items()}
+    alone = {name: fl.Accumulator(**_one(request)).update(*batch) for name, request in asked.items()}
     # Pairs of all kinds, and all at once.
     groups = [*itertools.combinations(asked, 2), tuple(asked), ("ce", "accuracy", "wrong", "entropy")]
     for group in groups:
@@ -246,8 +248,8 @@ def test_what_shares_a_pass_is_what_each_gives_alone(scores, weight):
             assert together.weight[name] == pytest.approx(alone[name].weight, rel=1e-14)
 
 
-def _one(spec):
-    what, parameters = spec if isinstance(spec, tuple) else (spec, {})
+def _one(request):
+    what, parameters = request if isinstance(request, tuple) else (request, {})
     return {"what": what, **parameters}
 
 
@@ -610,9 +612,9 @@ def test_threads_change_no_bit():
 
 def test_every_parameter_of_every_loss_is_known_to_the_accumulator():
     for name, thing in {**fl.losses, **fl.metrics}.items():
-        spec = fl.Accumulator(name)._specs[None]
+        request = fl.Accumulator(name)._requests[None]
         keywords = {p.name for p in inspect.signature(thing).parameters.values() if p.kind is p.KEYWORD_ONLY}
-        known = {*spec.parameters, *spec.arrays, *_tallies._OF_THE_CALL}
+        known = {*request.parameters, *request.arrays, *_passes._OF_THE_CALL}
         assert keywords <= known, name
 
 

@@ -742,23 +742,23 @@ def test_one_large_gradient_leaves_its_memory_to_the_next():
     assert second.data_ptr() != address and torch.equal(first, want)
     part = first[3:5]  # so does a view of it
     del first
-    assert not _autograd._spare._free
+    assert not _autograd._buffers._free
     del part
-    assert len(_autograd._spare._free) == 1
+    assert len(_autograd._buffers._free) == 1
     del second
-    assert len(_autograd._spare._free) == 1  # one is enough
+    assert len(_autograd._buffers._free) == 1  # one is enough
     torch.autograd.grad(ft.cross_entropy(more, y[:2]), more)  # too small to take it
-    assert len(_autograd._spare._free) == 1
+    assert len(_autograd._buffers._free) == 1
     (third,) = torch.autograd.grad(ft.cross_entropy(x, y), x)
-    assert third.data_ptr() == address and not _autograd._spare._free and torch.equal(third, want)
+    assert third.data_ptr() == address and not _autograd._buffers._free and torch.equal(third, want)
     del third
     whole = torch.cat([x, x, x]).detach().requires_grad_()
     (larger,) = torch.autograd.grad(ft.cross_entropy(whole, y.repeat(3)), whole)
-    assert not _autograd._spare._free  # given back before more was taken
+    assert not _autograd._buffers._free  # given back before more was taken
     torch.testing.assert_close(larger[: 1 << 8], want / 3)
     del larger
     ft.empty_cache()
-    assert not _autograd._spare._free
+    assert not _autograd._buffers._free
 
 
 def test_a_large_gradient_may_outlive_everything():

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from fastloss import _evaluate, _files, _threads
-from fastloss._accumulator import Accumulator
+from fastloss import _threads
 from fastloss._loss import losses
-from fastloss._metrics import metrics
-from fastloss._shards import Shards
+from fastloss._losses.metrics import metrics
+from fastloss._streaming.accumulator import Accumulator
+from fastloss._streaming.evaluate import BATCH_BYTES, Progress, add_rows, shown
+from fastloss._streaming.files import FORMATS, open_files
+from fastloss._streaming.sources import RowSource
 
 EXAMPLE = """\
 a loss or metric is name or name:key=value,key=value, as top_k_accuracy:k=5 or nll:class_weight=[1,2,3]
@@ -36,7 +38,7 @@ def add_parser(commands: Any) -> None:
         "evaluate", help="losses and metrics of files of any size", epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    files = (f"{_files.FORMATS}, a pipe that brings a .npy (- is the standard input); a glob names the "
+    files = (f"{FORMATS}, a pipe that brings a .npy (- is the standard input); a glob names the "
              "parts of one array, path:key an array of .npz or columns of Parquet")
     parser.add_argument("logits", metavar="LOGITS", help=f"the scores or predictions: {files}")
     parser.add_argument("labels", metavar="LABELS", nargs="?", help="the targets, likewise")
@@ -44,7 +46,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--metric", action="append", default=[], help="a metric; may be given again")
     parser.add_argument("--weights", metavar="FILE", help="one weight a row")
     parser.add_argument("--batch-size", type=int, metavar="N", help="rows at a time (default: some "
-                        f"{_evaluate.BATCH_BYTES >> 20} MB)")
+                        f"{BATCH_BYTES >> 20} MB)")
     parser.add_argument("--threads", type=int, metavar="N", help="at most (default: one less than there are)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--list", action=_List, help="print the losses and metrics there are, and end")
@@ -125,22 +127,22 @@ def _found(options: argparse.Namespace) -> dict[str, Any]:
             raise ValueError(f"{flag} {value} must be >= 1")
     threads = _beside_the_reader() if options.threads is None else options.threads
     total = Accumulator(_asked(options), n_threads=threads)
-    for spec in total._specs.values():
-        if spec.needs_target and options.labels is None:
-            raise ValueError(f"{spec.thing.__name__} needs LABELS, the file of the targets")
-        if spec.arrays:
-            names = " and ".join(sorted(spec.arrays))
-            raise ValueError(f"{spec.thing.__name__} needs {names} for each row, which no file here brings: "
-                             "fastloss.evaluate takes it")
+    for request in total._requests.values():
+        if request.needs_target and options.labels is None:
+            raise ValueError(f"{request.metric.__name__} needs LABELS, the file of the targets")
+        if request.arrays:
+            names = " and ".join(sorted(request.arrays))
+            raise ValueError(f"{request.metric.__name__} needs {names} for each row, which no file here "
+                             "brings: fastloss.evaluate takes it")
     given = {"pred": options.logits, "target": options.labels, "sample_weight": options.weights}
     if list(given.values()).count("-") > 1:
         raise ValueError("- is the standard input: it holds one array")
-    sources: dict[str, Shards] = {}
+    sources: dict[str, RowSource] = {}
     start = time.perf_counter()
     try:
         for name, pattern in given.items():
             if pattern is not None:
-                sources[name] = _files.open_files(name, pattern)
+                sources[name] = open_files(name, pattern)
         _added(total, sources, options)
     finally:
         for source in sources.values():
@@ -159,11 +161,11 @@ def _beside_the_reader() -> int | None:
     return None if "OMP_NUM_THREADS" in os.environ else max(1, _threads.available() - 1)
 
 
-def _added(total: Accumulator, sources: dict[str, Shards], options: argparse.Namespace) -> None:
+def _added(total: Accumulator, sources: dict[str, RowSource], options: argparse.Namespace) -> None:
     """Adds all rows; what goes wrong is told of the files, not of the arrays alone."""
     try:
         with _bar(sources["pred"].shape[0]) as show:
-            _evaluate.add_rows(total, sources, options.batch_size, show)
+            add_rows(total, sources, options.batch_size, show)
     except (ValueError, TypeError) as error:
         if any(str(error).startswith(f"{path}: ") for source in sources.values() for path in source.paths):
             raise
@@ -172,7 +174,7 @@ def _added(total: Accumulator, sources: dict[str, Shards], options: argparse.Nam
 
 
 @contextmanager
-def _bar(rows: int) -> Iterator[_evaluate.Progress]:
+def _bar(rows: int) -> Iterator[Progress]:
     """A bar on a terminal, nothing in a pipe."""
     if not sys.stderr.isatty():
         yield lambda done, rows: None
@@ -188,7 +190,7 @@ def _bar(rows: int) -> Iterator[_evaluate.Progress]:
         finally:  # what is printed next, an error perhaps, begins a line
             print("\r    \r", end="", file=sys.stderr, flush=True)
     else:
-        with _evaluate.shown(True, rows) as show:
+        with shown(True, rows) as show:
             yield show
 
 

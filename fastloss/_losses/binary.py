@@ -6,7 +6,8 @@ from typing import Any
 
 from fastloss import _check, _core
 from fastloss._core import Parameters
-from fastloss._intercept import (
+from fastloss._loss import elementwise
+from fastloss._losses.intercepts import (
     best_constant,
     clipped_mean,
     focal_logit,
@@ -21,7 +22,6 @@ from fastloss._intercept import (
     probability_of_half,
     zero,
 )
-from fastloss._loss import elementwise
 
 # What the word for how the two labels are written stands for.
 _LABELS = {"pm1": _core.SIGNS, "01": _core.BITS}

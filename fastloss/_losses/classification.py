@@ -8,7 +8,8 @@ import numpy as np
 
 from fastloss import _check, _core
 from fastloss._core import Parameters
-from fastloss._intercept import (
+from fastloss._loss import SoftmaxLoss, rowwise
+from fastloss._losses.intercepts import (
     _class_sums,
     class_mass,
     exponential,
@@ -19,8 +20,7 @@ from fastloss._intercept import (
     simplex_minimiser,
     softmax_of,
 )
-from fastloss._loss import SoftmaxLoss, rowwise
-from fastloss._primitives import log_softmax
+from fastloss._losses.primitives import log_softmax
 
 
 class Rows(NamedTuple):

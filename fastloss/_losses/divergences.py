@@ -8,9 +8,16 @@ import numpy as np
 
 from fastloss import _check, _core
 from fastloss._core import Parameters
-from fastloss._intercept import class_mass, exponential, log_priors, log_share, probabilities, softmax_of
 from fastloss._loss import SoftmaxLoss, rowwise
-from fastloss._primitives import logsumexp, sigmoid, softmax, softplus
+from fastloss._losses.intercepts import (
+    class_mass,
+    exponential,
+    log_priors,
+    log_share,
+    probabilities,
+    softmax_of,
+)
+from fastloss._losses.primitives import logsumexp, sigmoid, softmax, softplus
 
 
 def _log_mean_target(target: Any, sample_weight: Any = None, *, log_target: bool = False,

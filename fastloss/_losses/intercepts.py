@@ -17,7 +17,7 @@ import numpy as np
 
 from fastloss import _check, _core
 from fastloss._loss import losses
-from fastloss._primitives import sigmoid, softmax
+from fastloss._losses.primitives import sigmoid, softmax
 
 _LARGEST = float(np.finfo(np.float64).max)
 # Where all targets are of one class, or all counts 0, the best score is infinite and no tree could be added

@@ -9,8 +9,8 @@ import numpy as np
 
 from fastloss import _check
 from fastloss._core import Parameters
-from fastloss._intercept import class_mass, identity, probabilities, softmax_of
 from fastloss._loss import rowwise
+from fastloss._losses.intercepts import class_mass, identity, probabilities, softmax_of
 
 
 def _majority(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from fastloss import _check, _core
-from fastloss._classification import cross_entropy
 from fastloss._core import Parameters
+from fastloss._losses.classification import cross_entropy
 
 _registry: dict[str, Metric] = {}
 metrics: Mapping[str, Metric] = MappingProxyType(_registry)

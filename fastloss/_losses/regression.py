@@ -7,7 +7,8 @@ from typing import Any
 
 from fastloss import _check, _core
 from fastloss._core import Parameters
-from fastloss._intercept import (
+from fastloss._loss import elementwise
+from fastloss._losses.intercepts import (
     best_constant,
     by_root,
     exponential,
@@ -23,7 +24,6 @@ from fastloss._intercept import (
     smoothed_median,
     weighted_quantile,
 )
-from fastloss._loss import elementwise
 
 
 @elementwise(hessian=True, intercept=best_constant("mse", mean), inverse_link=identity)

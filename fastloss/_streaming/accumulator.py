@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fastloss import _check, _specs, _tallies
-from fastloss._exact import ExactSum
-from fastloss._specs import Spec
+from fastloss import _check
+from fastloss._streaming.exact_sum import ExactSum
+from fastloss._streaming.passes import Batch, Tally, passes_for
+from fastloss._streaming.requests import Request, check, requested
 
 
 class Accumulator:
@@ -56,15 +57,15 @@ class Accumulator:
     _n_threads: int | None
 
     def __init__(self, what: Any, *, n_threads: int | None = None, **parameters: Any) -> None:
-        self._set(_specs.specs(what, parameters), _check.n_threads(n_threads))
-        for spec in self._specs.values():
-            _specs.check(spec)
+        self._set(requested(what, parameters), _check.n_threads(n_threads))
+        for request in self._requests.values():
+            check(request)
 
-    def _set(self, specs: dict[str | None, Spec], n_threads: int | None) -> None:
-        self._specs = specs
+    def _set(self, requests: dict[str | None, Request], n_threads: int | None) -> None:
+        self._requests = requests
         self._n_threads = n_threads
-        self._passes = _tallies.plan(list(specs.values()))
-        self._sums = [_Sums() for _ in specs]
+        self._passes = passes_for(list(requests.values()))
+        self._sums = [_Sums() for _ in requests]
 
     def update(self, pred: Any, target: Any = None, sample_weight: Any = None, **arrays: Any) -> Accumulator:
         """Adds a batch, and gives the accumulator itself.
@@ -72,17 +73,17 @@ class Accumulator:
         Takes what the loss takes; `arrays` are those that some losses need besides: `var` of gaussian_nll,
         `y` of cosine_embedding. `entropy` needs no target. Where an error is raised nothing has been added.
         """
-        known = frozenset().union(*(spec.arrays for spec in self._specs.values()))
+        known = frozenset().union(*(request.arrays for request in self._requests.values()))
         for name in arrays:
             if name not in known:
                 raise TypeError(f"update takes no {name}: parameters are given when the accumulator is made")
-        for spec in self._specs.values():
-            if spec.needs_target and target is None:
-                raise TypeError(f"{spec.thing.__name__} needs a target")
-            if missing := sorted(spec.arrays - arrays.keys()):
-                raise TypeError(f"{spec.thing.__name__} needs {' and '.join(missing)}, as "
+        for request in self._requests.values():
+            if request.needs_target and target is None:
+                raise TypeError(f"{request.metric.__name__} needs a target")
+            if missing := sorted(request.arrays - arrays.keys()):
+                raise TypeError(f"{request.metric.__name__} needs {' and '.join(missing)}, as "
                                 f"update(pred, target, {missing[0]}=...)")
-        batch = _tallies.Batch(pred, target, sample_weight, arrays, self._n_threads)
+        batch = Batch(pred, target, sample_weight, arrays, self._n_threads)
         found = [(each.serves, each(batch)) for each in self._passes]
         for serves, tallies in found:
             for i, tally in zip(serves, tallies):
@@ -93,12 +94,13 @@ class Accumulator:
         """Adds what another accumulator of the same losses and parameters has seen; gives itself."""
         if not isinstance(other, Accumulator):
             raise TypeError(f"{other!r} is no Accumulator")
-        mine, theirs = ({name: spec.key for name, spec in each._specs.items()} for each in (self, other))
+        mine, theirs = ({name: request.key for name, request in each._requests.items()}
+                        for each in (self, other))
         if mine != theirs:
             raise ValueError(f"{self!r} and {other!r} cannot be merged: their losses and parameters must be "
                              "the same")
-        for name, sums in zip(self._specs, self._sums):
-            sums.merge(other._sums[list(other._specs).index(name)])
+        for name, sums in zip(self._requests, self._sums):
+            sums.merge(other._sums[list(other._requests).index(name)])
         return self
 
     def result(self) -> Any:
@@ -107,19 +109,19 @@ class Accumulator:
         The mean of nothing is nan with a RuntimeWarning.
         """
         results = {}
-        for (name, spec), sums in zip(self._specs.items(), self._sums):
-            results[name] = _result(spec, sums)
+        for (name, request), sums in zip(self._requests.items(), self._sums):
+            results[name] = _result(request, sums)
         return self._each(results)
 
     @property
     def count(self) -> Any:
         """How many rows (elements, for an elementwise loss) count: neither ignored nor of weight 0."""
-        return self._each({name: sums.count for name, sums in zip(self._specs, self._sums)})
+        return self._each({name: sums.count for name, sums in zip(self._requests, self._sums)})
 
     @property
     def weight(self) -> Any:
         """What the mean divides by: the weights of the rows or elements that count, else their number."""
-        return self._each({name: sums.weight.value() for name, sums in zip(self._specs, self._sums)})
+        return self._each({name: sums.weight.value() for name, sums in zip(self._requests, self._sums)})
 
     def _each(self, values: Mapping[str | None, Any]) -> Any:
         return values[None] if None in values else values
@@ -139,24 +141,24 @@ class Accumulator:
 
     def __copy__(self) -> Accumulator:
         new = object.__new__(type(self))
-        new._set(self._specs, self._n_threads)
+        new._set(self._requests, self._n_threads)
         return new.merge(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"specs": self._specs, "n_threads": self._n_threads, "sums": self._sums}
+        return {"requests": self._requests, "n_threads": self._n_threads, "sums": self._sums}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._set(state["specs"], state["n_threads"])
+        self._set(state["requests"], state["n_threads"])
         self._sums = state["sums"]
 
     def __repr__(self) -> str:
-        def one(name: str | None, spec: Spec, sums: _Sums) -> str:
-            given = "".join(f", {k}={v!r}" for k, v in spec.given.items())
+        def one(name: str | None, request: Request, sums: _Sums) -> str:
+            given = "".join(f", {k}={v!r}" for k, v in request.given.items())
             something = 0 < sums.weight.value() < math.inf
-            value = f" = {_result(spec, sums)} of {sums.count}" if something else ", of nothing yet"
-            return ("" if name is None else f"{name}: ") + spec.thing.__name__ + given + value
+            value = f" = {_result(request, sums)} of {sums.count}" if something else ", of nothing yet"
+            return ("" if name is None else f"{name}: ") + request.metric.__name__ + given + value
 
-        parts = [one(name, spec, sums) for (name, spec), sums in zip(self._specs.items(), self._sums)]
+        parts = [one(*named, sums) for named, sums in zip(self._requests.items(), self._sums)]
         return f"<Accumulator of {'; '.join(parts)}>"
 
 
@@ -168,7 +170,7 @@ class _Sums:
         self.weight = ExactSum()
         self.count = 0
 
-    def add(self, tally: _tallies.Tally) -> None:
+    def add(self, tally: Tally) -> None:
         self._reach(len(tally.totals))
         for total, x in zip(self.totals, tally.totals):
             total.add(x)
@@ -186,14 +188,14 @@ class _Sums:
         self.totals += [ExactSum() for _ in range(n - len(self.totals))]
 
 
-def _result(spec: Spec, sums: _Sums) -> Any:
+def _result(request: Request, sums: _Sums) -> Any:
     """What one loss's sums mean."""
     several, n = False, 1
-    if spec.thing.__name__ == "top_k_accuracy":
-        several, bounds = _check.counts("k", spec.parameters["k"])
+    if request.metric.__name__ == "top_k_accuracy":
+        several, bounds = _check.counts("k", request.parameters["k"])
         n = len(bounds)
     totals = [total.value() for total in sums.totals] or [0.0] * n
-    if spec.reduction == "mean":
+    if request.reduction == "mean":
         weight = sums.weight.value()
         if math.isinf(weight):
             _check.sum_overflows()
@@ -201,7 +203,7 @@ def _result(spec: Spec, sums: _Sums) -> Any:
             totals = [total / weight for total in totals]
         else:
             totals = [_check.mean_of_nothing()] * n
-    if spec.thing.__name__ == "perplexity":
+    if request.metric.__name__ == "perplexity":
         try:
             totals = [math.exp(totals[0])]
         except OverflowError:

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastloss import _check
-from fastloss._accumulator import Accumulator
 from fastloss._optional import require
-from fastloss._shards import Shards, shards
+from fastloss._streaming.accumulator import Accumulator
+from fastloss._streaming.sources import RowSource, row_source
 
 # Bytes of predictions in a batch where nobody says: enough to be worth sharing between threads, and to be
 # handed over from the thread that reads.
@@ -83,13 +83,14 @@ def evaluate(pred: Any, target: Any, metrics: Any, *, batch_size: int | None = N
             add_batches(total, pred, show)
     else:
         sources = {"pred": pred, "target": target, "sample_weight": sample_weight, **cut}
-        made = {name: shards(name, value) for name, value in sources.items() if value is not None}
+        made = {name: row_source(name, value) for name, value in sources.items() if value is not None}
         with shown(progress, made["pred"].shape[0]) as show:
             add_rows(total, made, size, show)
     return total.result()
 
 
-def add_rows(total: Accumulator, sources: dict[str, Shards], batch_size: int | None, show: Progress) -> None:
+def add_rows(total: Accumulator, sources: dict[str, RowSource], batch_size: int | None,
+             show: Progress) -> None:
     """Adds the rows of all sources, "pred" among them, a batch at a time."""
     pred = sources["pred"]
     rows = pred.shape[0]
@@ -104,7 +105,7 @@ def add_rows(total: Accumulator, sources: dict[str, Shards], batch_size: int | N
     def read(span: tuple[int, int]) -> dict[str, Any]:
         return {name: source.read(*span) for name, source in sources.items()}
 
-    scores = {next(iter(spec.thing.__signature__.parameters)) for spec in total._specs.values()}
+    scores = {next(iter(request.metric.__signature__.parameters)) for request in total._requests.values()}
 
     def placed(name: str, at: int, row: int, rest: str) -> str:
         other = pred if name in scores else sources.get("target", pred)
@@ -171,14 +172,14 @@ def _is_batches(pred: Any) -> bool:
 
 
 def _class_axis(total: Accumulator, ndim: int) -> None:
-    for spec in total._specs.values():
-        axis = spec.parameters.get("axis")  # None: the loss is elementwise
+    for request in total._requests.values():
+        axis = request.parameters.get("axis")  # None: the loss is elementwise
         if axis in (0, -ndim):
             raise ValueError(f"axis = {axis}, and pred has {ndim} dimensions: the first axis is that of the "
-                             f"rows, {spec.thing.__name__} needs its classes on another")
+                             f"rows, {request.metric.__name__} needs its classes on another")
 
 
-def _rows_in_a_batch(pred: Shards) -> int:
+def _rows_in_a_batch(pred: RowSource) -> int:
     row = max(1, math.prod(pred.shape[1:]) * pred.dtype.itemsize)
     rows = max(1, BATCH_BYTES // row)
     return -(-rows // pred.chunk) * pred.chunk

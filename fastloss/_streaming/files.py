@@ -23,7 +23,7 @@ from typing import IO, Any
 import numpy as np
 
 from fastloss._optional import require
-from fastloss._shards import File, Shards
+from fastloss._streaming.sources import File, RowSource
 
 # What the readers of .npy headers and of archives raise where a file is damaged, encrypted or of a kind that
 # they do not know.
@@ -35,7 +35,7 @@ _PARQUET = (".parquet", ".pq")
 _STDIN = "/dev/stdin"
 
 
-def open_files(name: str, pattern: str) -> Shards:
+def open_files(name: str, pattern: str) -> RowSource:
     """The files that a path or glob names, in natural order; "path:key" for an array or columns of a file."""
     paths, key = _matching(pattern)
     opened: list[File] = []
@@ -43,7 +43,7 @@ def open_files(name: str, pattern: str) -> Shards:
         # A part without rows may not know the width of its lists, or the type of its columns.
         for path in [path for path in paths if len(paths) == 1 or not _is_empty(path)] or paths[:1]:
             opened.append(_open(path, key))
-        return Shards(name, opened)
+        return RowSource(name, opened)
     except BaseException:
         for file in opened:
             file.close()

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from fastloss import _check, _core, _metrics
-from fastloss._classification import Rows, cross_entropy
+from fastloss import _check, _core
 from fastloss._loss import Loss
-from fastloss._specs import Spec, same
+from fastloss._losses import metrics as _metrics
+from fastloss._losses.classification import Rows, cross_entropy
+from fastloss._streaming.requests import Request, same
 
 _OF_THE_CALL = ("reduction", "sample_weight", "normalizer", "n_threads")
 
@@ -37,77 +38,78 @@ class Batch(NamedTuple):
 
 
 class Pass(Protocol):
-    """Makes the tallies of some of the specs, those of the places `serves`."""
+    """Makes the tallies of some of the requests, those of the places `serves`."""
 
     serves: Sequence[int]
 
     def __call__(self, batch: Batch) -> list[Tally]: ...
 
 
-def plan(specs: Sequence[Spec]) -> list[Pass]:
-    """The passes that serve all specs."""
-    names = [spec.thing.__name__ for spec in specs]
+def passes_for(requests: Sequence[Request]) -> list[Pass]:
+    """The passes that serve all requests."""
+    names = [request.metric.__name__ for request in requests]
     softmaxes: dict[Any, list[int]] = {}
     ranks: dict[Any, list[int]] = {}
     for i, name in enumerate(names):
         if name in ("cross_entropy", "perplexity"):
-            softmaxes.setdefault(same(_softmax(specs[i])), []).append(i)
+            softmaxes.setdefault(same(_softmax(requests[i])), []).append(i)
         elif name == "top_k_accuracy":
-            ranks.setdefault(_rank_key(specs[i]), []).append(i)
+            ranks.setdefault(_rank_key(requests[i]), []).append(i)
     for i, name in enumerate(names):
         if name in ("accuracy", "zero_one"):
-            key, host = _rank_key(specs[i]), None
+            key, host = _rank_key(requests[i]), None
             if key not in ranks:
-                host = _host(specs, softmaxes, i, "axis", "ignore_index")
+                host = _host(requests, softmaxes, i, "axis", "ignore_index")
             (ranks.setdefault(key, []) if host is None else host).append(i)
         elif name == "entropy":
-            host = _host(specs, softmaxes, i, "axis")
+            host = _host(requests, softmaxes, i, "axis")
             if host is not None:
                 host.append(i)
     passes: list[Pass] = []
     for members in softmaxes.values():
         alike = {names[i] for i in members} <= {"cross_entropy", "perplexity"}
-        passes.append((_Alone if alike else _Softmax)(members, specs))
-    passes += [_Rank(members, specs) for members in ranks.values()]
+        passes.append((_OwnPass if alike else _SoftmaxPass)(members, requests))
+    passes += [_RankPass(members, requests) for members in ranks.values()]
     served = {i for each in passes for i in each.serves}
-    return passes + [_Alone([i], specs) for i in range(len(specs)) if i not in served]
+    return passes + [_OwnPass([i], requests) for i in range(len(requests)) if i not in served]
 
 
-def _softmax(spec: Spec) -> dict[str, Any]:
-    """The parameters of the cross entropy that a spec needs."""
+def _softmax(request: Request) -> dict[str, Any]:
+    """The parameters of the cross entropy that a request needs."""
     plain = {name: p.default for name, p in cross_entropy.__signature__.parameters.items()
              if p.kind is p.KEYWORD_ONLY and name not in _OF_THE_CALL}
-    return {**plain, **spec.parameters}
+    return {**plain, **request.parameters}
 
 
-def _host(specs: Sequence[Spec], softmaxes: dict[Any, list[int]], i: int, *alike: str) -> list[int] | None:
+def _host(requests: Sequence[Request], softmaxes: dict[Any, list[int]], i: int,
+          *alike: str) -> list[int] | None:
     """A softmax pass over the scores as they are, with the same options of the given names."""
     for members in softmaxes.values():
-        p = _softmax(specs[members[0]])
+        p = _softmax(requests[members[0]])
         untouched = p["softcap"] is None and p["logit_scale"] == 1
-        if untouched and all(same({n: p[n]}) == same({n: specs[i].parameters[n]}) for n in alike):
+        if untouched and all(same({n: p[n]}) == same({n: requests[i].parameters[n]}) for n in alike):
             return members
     return None
 
 
-def _rank_key(spec: Spec) -> tuple[Any, ...]:
-    p = spec.parameters
+def _rank_key(request: Request) -> tuple[Any, ...]:
+    p = request.parameters
     return same({"axis": p["axis"], "ignore_index": p["ignore_index"], "ties": p.get("ties", "first")})
 
 
-class _Alone:
-    """A loss or metric by itself; several specs only where they add up the same."""
+class _OwnPass:
+    """A loss or metric by itself; several requests only where they add up the same."""
 
-    def __init__(self, serves: Sequence[int], specs: Sequence[Spec]) -> None:
+    def __init__(self, serves: Sequence[int], requests: Sequence[Request]) -> None:
         self.serves = serves
-        self._spec = specs[serves[0]]
+        self._request = requests[serves[0]]
 
     def __call__(self, batch: Batch) -> list[Tally]:
-        spec, (pred, target, weight, arrays, n_threads) = self._spec, batch
-        parameters = {**spec.parameters, **{k: v for k, v in arrays.items() if k in spec.arrays}}
-        name = spec.thing.__name__
-        if isinstance(spec.thing, Loss):
-            total, divisor, count = spec.thing._tally((pred, target), parameters, weight, n_threads)
+        request, (pred, target, weight, arrays, n_threads) = self._request, batch
+        parameters = {**request.parameters, **{k: v for k, v in arrays.items() if k in request.arrays}}
+        name = request.metric.__name__
+        if isinstance(request.metric, Loss):
+            total, divisor, count = request.metric._tally((pred, target), parameters, weight, n_threads)
         elif name == "perplexity":
             total, divisor, count = cross_entropy._tally((pred, target), parameters, weight, n_threads)
         elif name == "binary_accuracy":
@@ -118,16 +120,16 @@ class _Alone:
         return [Tally((total,), divisor, count)] * len(self.serves)
 
 
-class _Rank:
+class _RankPass:
     """accuracy, zero_one and top_k_accuracy: how many classes stand before the true one."""
 
-    def __init__(self, serves: Sequence[int], specs: Sequence[Spec]) -> None:
+    def __init__(self, serves: Sequence[int], requests: Sequence[Request]) -> None:
         self.serves = serves
-        first = specs[serves[0]].parameters
+        first = requests[serves[0]].parameters
         self._ignore_index, self._axis = first["ignore_index"], first["axis"]
         self._last = first.get("ties", "first") == "last"
-        self._wrong = [specs[i].thing.__name__ == "zero_one" for i in serves]
-        self._bounds = [_check.counts("k", specs[i].parameters.get("k", 1))[1] for i in serves]
+        self._wrong = [requests[i].metric.__name__ == "zero_one" for i in serves]
+        self._bounds = [_check.counts("k", requests[i].parameters.get("k", 1))[1] for i in serves]
 
     def __call__(self, batch: Batch) -> list[Tally]:
         ranks, classes = _metrics._ranks(batch.pred, batch.target, self._ignore_index, self._last, self._axis,
@@ -146,16 +148,16 @@ class _Rank:
 _NARROW = 16
 
 
-class _Softmax:
+class _SoftmaxPass:
     """What `cross_entropy.rows` knows: cross entropy or perplexity, entropy, accuracy and zero_one."""
 
-    def __init__(self, serves: Sequence[int], specs: Sequence[Spec]) -> None:
+    def __init__(self, serves: Sequence[int], requests: Sequence[Request]) -> None:
         self.serves = serves
-        self._names = [specs[i].thing.__name__ for i in serves]
-        self._parameters = _softmax(specs[serves[0]])
+        self._names = [requests[i].metric.__name__ for i in serves]
+        self._parameters = _softmax(requests[serves[0]])
         ranked = [i for i, name in zip(serves, self._names) if name in ("accuracy", "zero_one")]
         alone = [i for i in serves if i not in ranked]
-        self._apart: list[Pass] = [_Alone(alone, specs), _Rank(ranked, specs)] if ranked else []
+        self._apart: list[Pass] = [_OwnPass(alone, requests), _RankPass(ranked, requests)] if ranked else []
 
     def __call__(self, batch: Batch) -> list[Tally]:
         scores = _check.scores("logits", batch.pred)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fastloss import _check
 from fastloss._loss import Loss, losses
-from fastloss._metrics import Metric, metrics
+from fastloss._losses.metrics import Metric, metrics
 
 # What belongs to a call and not to the loss.
 _OF_THE_CALL = {
@@ -26,10 +26,10 @@ _OF_THE_CALL = {
 
 
 @dataclass(frozen=True)
-class Spec:
+class Request:
     """One loss or metric, and what it is called with."""
 
-    thing: Loss | Metric
+    metric: Loss | Metric
     given: Mapping[str, Any]  # as the caller wrote them, copied: they hold for all batches
     reduction: str = field(init=False)
     parameters: Mapping[str, Any] = field(init=False)  # with the defaults, without the reduction
@@ -37,14 +37,14 @@ class Spec:
     needs_target: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        signature = self.thing.__signature__.parameters.values()
+        signature = self.metric.__signature__.parameters.values()
         keywords = {p.name: p.default for p in signature
                     if p.kind is p.KEYWORD_ONLY and p.name not in _OF_THE_CALL}
         operands = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
         given = {name: _own(value) for name, value in self.given.items()}
         for name in given:
             if name not in keywords:
-                raise TypeError(f"{self.thing.__name__} takes no {name} here: "
+                raise TypeError(f"{self.metric.__name__} takes no {name} here: "
                                 + _OF_THE_CALL.get(name, f"its parameters are {_listed(keywords)}"))
         parameters = {**keywords, **given}
         reduction = parameters.pop("reduction", "mean")
@@ -61,10 +61,10 @@ class Spec:
     @property
     def key(self) -> tuple[Any, ...]:
         """Equal where the losses and their parameters are."""
-        return self.thing.__name__, self.reduction, same(self.parameters)
+        return self.metric.__name__, self.reduction, same(self.parameters)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Spec, (self.thing, dict(self.given))
+        return Request, (self.metric, dict(self.given))
 
 
 def _own(value: Any) -> Any:
@@ -92,22 +92,22 @@ def _comparable(value: Any) -> Any:
     return array.shape, array.tobytes()
 
 
-def specs(what: Any, parameters: Mapping[str, Any]) -> dict[str | None, Spec]:
-    """Name -> spec for a mapping or a list; for a single loss or metric the name is None."""
+def requested(what: Any, parameters: Mapping[str, Any]) -> dict[str | None, Request]:
+    """Name -> request for a mapping or a list; for a single loss or metric the name is None."""
     if isinstance(what, (str, Loss, Metric)):
-        return {None: _spec(what, parameters)}
+        return {None: _request_for(what, parameters)}
     if parameters:
         raise TypeError(f"{_listed(parameters)} given beside several losses: give each its own, "
                         'as (loss, {"name": value}) or "loss:name=value"')
     if isinstance(what, Mapping):
-        found: dict[str | None, Spec] = {str(name): _spec(each) for name, each in what.items()}
+        found: dict[str | None, Request] = {str(name): _request_for(each) for name, each in what.items()}
     elif isinstance(what, Iterable):
         found = {}
         for each in what:
-            name, spec = _name(each), _spec(each)
+            name, request = _name(each), _request_for(each)
             if name in found:
                 raise ValueError(f"{name} is asked for twice: give a mapping, name -> loss")
-            found[name] = spec
+            found[name] = request
     else:
         raise TypeError(f"{what!r} is no loss and no metric, nor a name, a list or a mapping of them")
     if not found:
@@ -121,7 +121,7 @@ def _name(each: Any) -> str:
     return each if isinstance(each, str) else getattr(each, "__name__", repr(each))
 
 
-def _spec(each: Any, parameters: Mapping[str, Any] | None = None) -> Spec:
+def _request_for(each: Any, parameters: Mapping[str, Any] | None = None) -> Request:
     given = dict(parameters or {})
     if isinstance(each, tuple):
         if len(each) != 2 or not isinstance(each[1], Mapping):
@@ -137,7 +137,7 @@ def _spec(each: Any, parameters: Mapping[str, Any] | None = None) -> Spec:
     if isinstance(each, Loss):
         each, fixed = each._parted()
         given = {**fixed, **given}
-    return Spec(each, given)
+    return Request(each, given)
 
 
 def parse(text: str) -> tuple[Loss | Metric, dict[str, Any]]:
@@ -146,8 +146,8 @@ def parse(text: str) -> tuple[Loss | Metric, dict[str, Any]]:
     Values are Python's numbers, True, False, None and lists; anything else is a word.
     """
     name, _, rest = text.partition(":")
-    thing: Loss | Metric | None = losses.get(name) or metrics.get(name)
-    if thing is None:
+    metric: Loss | Metric | None = losses.get(name) or metrics.get(name)
+    if metric is None:
         raise ValueError(f"{name!r} is no loss and no metric of fastloss{did_you_mean(name)}")
     parameters: dict[str, Any] = {}
     for pair in re.split(r",(?![^\[(]*[\])])", rest) if rest else ():  # no comma within brackets
@@ -157,7 +157,7 @@ def parse(text: str) -> tuple[Loss | Metric, dict[str, Any]]:
         if key in parameters:
             raise ValueError(f"{key} is given twice in {text!r}")
         parameters[key] = _value(value)
-    return thing, parameters
+    return metric, parameters
 
 
 def did_you_mean(name: str, among: Iterable[str] | None = None) -> str:
@@ -178,12 +178,12 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def check(spec: Spec) -> None:
+def check(request: Request) -> None:
     """Looks over the parameters now, and not at the first batch."""
-    thing, parameters = spec.thing, dict(spec.parameters)
+    thing, parameters = request.metric, dict(request.parameters)
     parameters.pop("axis", None)
     if isinstance(thing, Loss):
-        if not spec.arrays & inspect.signature(thing._parameters).parameters.keys() - set(thing._names):
+        if not request.arrays & inspect.signature(thing._parameters).parameters.keys() - set(thing._names):
             thing._own(parameters)
         return
     if "k" in parameters:

@@ -1,4 +1,4 @@
-"""class Shards: arrays that lie one after another along their first axis, read a few rows at a time."""
+"""class RowSource: arrays that lie one after another along their first axis, read a few rows at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class File(Protocol):
     def close(self) -> None: ...
 
 
-class Shards:
+class RowSource:
     """One array in parts. A part is anything with a shape that gives NumPy its slices, or a File."""
 
     def __init__(self, name: str, parts: Sequence[Any]) -> None:
@@ -150,9 +150,9 @@ def _common(name: str, dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
     return np.dtype(np.int64) if found.kind == "f" and all(d.kind in "biu" for d in different) else found
 
 
-def shards(name: str, value: Any) -> Shards:
-    """One array, or a list of arrays, as Shards."""
-    if isinstance(value, Shards):
+def row_source(name: str, value: Any) -> RowSource:
+    """One array, or a list of arrays, as RowSource."""
+    if isinstance(value, RowSource):
         return value
     if isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name} is a path, {str(value)!r}: pass np.load(path, mmap_mode=\"r\"), or use "
@@ -163,9 +163,9 @@ def shards(name: str, value: Any) -> Shards:
                         "pred is an iterable of batches, target must be None")
     several = isinstance(value, (list, tuple)) and len(value) > 0 and all(hasattr(v, "shape") for v in value)
     if several and all(np.ndim(v) > 0 for v in value):
-        return Shards(name, [_sliceable(f"{name}[{i}]", each) for i, each in enumerate(value)])
+        return RowSource(name, [_sliceable(f"{name}[{i}]", each) for i, each in enumerate(value)])
     try:
-        return Shards(name, [_sliceable(name, value)])
+        return RowSource(name, [_sliceable(name, value)])
     except (ValueError, TypeError):
         if isinstance(value, list) and value and isinstance(value[0], list) and any(map(np.ndim, value[0])):
             if any(hasattr(each, "shape") for each in value[0]):

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fastloss._spare import Spare
+from fastloss._buffer_pool import BufferPool
 from fastloss.torch._plan import FIRST, MINUS_FIRST, SECOND, Elsewhere, Plan, TorchCall, is_transformed
 
 _MANY = 1 << 18  # elements from which the number of threads is worth passing on
@@ -55,7 +55,7 @@ def _overwritable(input: Any) -> None:
 # ---- the gradient's memory -----------------------------------------------------------------------------
 
 _LARGE = 32 << 20  # bytes from which malloc gives memory back at once, and asks for zeroed pages again
-_spare = Spare(_LARGE)
+_buffers = BufferPool(_LARGE)
 
 
 def _room(like: np.ndarray, dtype: Any) -> np.ndarray | None:
@@ -63,12 +63,12 @@ def _room(like: np.ndarray, dtype: Any) -> np.ndarray | None:
     size = like.size * dtype.itemsize
     if size < _LARGE or not like.flags.c_contiguous:
         return None if dtype == like.dtype else np.empty_like(like, dtype, subok=False)
-    return _spare.room(size).view(dtype).reshape(like.shape)
+    return _buffers.take(size).view(dtype).reshape(like.shape)
 
 
 def empty_cache() -> None:
     """Gives back the memory of the last large gradient (32 MB or more), which is kept for the next one."""
-    _spare.clear()
+    _buffers.clear()
 
 
 # ---- the call ------------------------------------------------------------------------------------------
