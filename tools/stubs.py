@@ -34,8 +34,8 @@ from typing import Any, Literal, Protocol, Self, TypeVar, overload, type_check_o
 
 from numpy.typing import ArrayLike, NDArray
 
-from fastloss._streaming.accumulator import Accumulator as Accumulator
 from fastloss._losses.classification import Rows as _Rows
+from fastloss._streaming.accumulator import Accumulator as Accumulator
 from fastloss._streaming.evaluate import evaluate as evaluate
 
 __version__: str
