@@ -21,7 +21,7 @@ import numpy as np
 import fastloss as fl
 from benchmarks.formulas import FORMULAS, Formula, signs
 from fastloss._command.bench import NUMPY, Array, Calls, Case
-from tests import reference
+from tests.support import reference
 
 THREADS = os.cpu_count() or 1
 POOL = ThreadPoolExecutor(THREADS)

@@ -1,10 +1,10 @@
-"""Writes tests/golden.json, the digests of all results, and says which of them changed:
+"""Writes tests/data/golden.json, the digests of all results, and says which of them changed:
 
     python tools/golden.py            # after a change that is meant to change bits, and for a new loss
     python tools/golden.py --check    # only says it
 
-tests/digests.py has the inputs and why they are the same everywhere. The bits are those of an instruction set
-with fma; the baseline of x86-64 has none, and other last bits.
+tests/support/digests.py has the inputs and why they are the same everywhere. The bits are those of an
+instruction set with fma; the baseline of x86-64 has none, and other last bits.
 """
 
 import argparse
@@ -13,12 +13,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-GOLDEN = ROOT / "tests" / "golden.json"
+GOLDEN = ROOT / "tests" / "data" / "golden.json"
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import digests  # noqa: E402
-
 import fastloss as fl  # noqa: E402
+from support import digests  # noqa: E402
 
 WITH_FMA = ("avx512", "avx2", "neon")
 

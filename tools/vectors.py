@@ -1,4 +1,4 @@
-"""Writes tests/vectors.json: `pip install mpmath`, then `python tools/vectors.py`.
+"""Writes tests/data/vectors.json: `pip install mpmath`, then `python tools/vectors.py`.
 
 For the elementary functions of the core, the logistic primitives and every loss a table of inputs and exact
 results. Numbers are hexadecimal, so that nothing is rounded on the way; a result is two of
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mpmath import acos, cos, cosh, diff, exp, inf, log, log1p, mp, mpf, pi, sin, sinh, sqrt, tanh
 
-VECTORS = Path(__file__).parents[1] / "tests" / "vectors.json"
+VECTORS = Path(__file__).parents[1] / "tests" / "data" / "vectors.json"
 # What is left of a second difference must lie below the subnormal numbers.
 mp.dps = 700
 
