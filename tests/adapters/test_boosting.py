@@ -16,6 +16,8 @@ from fastloss.boosting import lightgbm_metric, lightgbm_objective, xgboost_metri
 from support import ROOT
 from support.boosted import OBJECTIVES, Dataset, each_library
 
+pytestmark = pytest.mark.memory_safety
+
 METRICS = {"xgboost": xgboost_metric, "lightgbm": lightgbm_metric}
 BCE = "binary_cross_entropy_with_logits"
 weighted = pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])

@@ -28,6 +28,8 @@ from support.cases import (
 )
 from support.layouts import REDUCTIONS, assert_near, eps, real
 
+pytestmark = pytest.mark.same_lines
+
 F4, F8 = np.dtype("f4"), np.dtype("f8")
 
 WHERE = dict(torch="torch", F="torch.nn.functional", jax="jax", jnp="jax.numpy", optax="optax.losses",

@@ -22,6 +22,8 @@ pytest.importorskip("expecttest", reason="torch.testing._internal needs it")
 
 import fastloss.torch as ft  # noqa: E402
 
+pytestmark = pytest.mark.same_lines
+
 F, nn = torch.nn.functional, torch.nn
 # What differs, and why it may: {name: {the beginning of a shortfall: the reason}}.
 KNOWN: dict[str, dict[str, str]] = {}

@@ -8,6 +8,8 @@ import pytest
 
 from support import ROOT
 
+pytestmark = pytest.mark.same_lines
+
 pytest.importorskip("sklearn", reason="scikit-learn is optional")
 
 IN_ITS_PLACE = f"""

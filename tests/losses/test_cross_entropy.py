@@ -22,6 +22,8 @@ from support.layouts import (
     storing,
 )
 
+pytestmark = [pytest.mark.numbers, pytest.mark.same_lines]
+
 OPTIONS = {
     "plain": {},
     "class_weight": dict(class_weight=True),
@@ -646,3 +648,8 @@ def test_intercept_checks_its_labels():
 def test_inverse_link_is_softmax():
     raw = np.random.default_rng(27).standard_normal((5, 4))
     assert fl.cross_entropy.inverse_link(raw) == pytest.approx(ref.softmax(raw), rel=1e-14)
+
+
+@pytest.mark.memory_safety
+def test_no_z_loss_of_an_infinite_logsumexp_is_nothing():
+    assert fl.cross_entropy(np.array([[1e308, -1e308, 0.0]]), [0], logit_scale=30.0) == 0

@@ -39,6 +39,8 @@ from support.layouts import (
     same_bits,
 )
 
+pytestmark = [pytest.mark.numbers, pytest.mark.same_lines]
+
 F4, F8 = np.dtype("f4"), np.dtype("f8")
 PATTERN = 7.0
 
@@ -789,3 +791,11 @@ def test_mean_of_nothing(name):
             value, grad = fl.losses[name].value_and_grad(x, np.ones_like(x), **call)
         assert np.isnan(value) and (bits(grad) == 0).all()
         assert fl.losses[name](x, np.ones_like(x), reduction="sum", **call) == 0.0
+
+
+@pytest.mark.memory_safety
+def test_probabilities_of_one_are_clipped_by_an_epsilon_that_one_does_not_feel():
+    value, grad = fl.binary_cross_entropy.value_and_grad(np.array([1.0], "f4"), [0.0], eps=1e-15)
+    assert np.isclose(value, 34.538776) and np.isclose(grad[0], 1e15)
+    unclipped = fl.binary_cross_entropy([1.0, 1.0], [1.0, 0.0], eps=0, reduction="none")
+    assert unclipped.tolist() == [0, np.inf]

@@ -9,6 +9,8 @@ import pytest
 import fastloss as fl
 from support.differences import assert_close, difference, differences
 
+pytestmark = [pytest.mark.numbers, pytest.mark.same_lines]
+
 GRID = [
     dict(class_weight=w, label_smoothing=e, z_loss=z, softcap=s, logit_scale=k)
     for w, e, z, s, k in itertools.product(

@@ -431,3 +431,50 @@ def test_no_constant_row_is_better_under_a_cap(options):
     for size in 2.0 ** np.arange(-12, 3):
         for step in size * rng.standard_normal((20, 3)):
             assert mean(best) <= mean(best + step) + 2e-6
+
+
+# --- what intercept takes and refuses ---------------------------------------------------------------------
+
+
+@pytest.mark.memory_safety
+@pytest.mark.parametrize("dtype", ["u1", "u8", "i2", "?"])
+def test_intercept_of_any_integer_labels(dtype):
+    priors = fl.cross_entropy.intercept(np.array([0, 1, 1, 1], dtype))
+    assert np.allclose(np.exp(priors), [0.25, 0.75])
+
+
+@pytest.mark.memory_safety
+def test_intercept_says_what_is_wrong():
+    with pytest.raises(ValueError, match=r"class_weight has 2 entries, 3 classes"):
+        fl.cross_entropy.intercept([0, 1], n_classes=3, class_weight=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"target\[0, 1\] = -1.0 is negative"):
+        fl.cross_entropy.intercept([[1.0, -1.0]])
+    with pytest.warns(RuntimeWarning, match="mean of nothing"):
+        assert np.isnan(fl.cross_entropy.intercept(np.array([-100]), n_classes=2)).all()
+
+
+@pytest.mark.memory_safety
+def test_intercept_and_inverse_link_are_inverse():
+    p = fl.cross_entropy.inverse_link(fl.cross_entropy.intercept([0, 1, 1], logit_scale=3.0), logit_scale=3.0)
+    assert np.allclose(p, [1 / 3, 2 / 3], rtol=1e-14)
+
+
+@pytest.mark.memory_safety
+@pytest.mark.parametrize("name", ["cross_entropy", "am_softmax", "kl_div_with_logits"])
+def test_probabilities_of_half_scores_are_scaled_in_float32(name):
+    raw = np.array([[60000.0, 59968.0]], np.float16)
+    key = {"cross_entropy": "logit_scale", "am_softmax": "scale", "kl_div_with_logits": "temperature"}[name]
+    p = fl.losses[name].inverse_link(raw, **{key: 0.5 if key == "temperature" else 2.0})
+    assert p.dtype == np.float16 and p.tolist() == [[1.0, 0.0]]
+
+
+def test_a_scalar_soft_target_has_no_intercept():
+    with pytest.raises((TypeError, ValueError), match="target"):
+        fl.cross_entropy.intercept(np.float64(0.5))
+
+
+def test_intercept_of_logarithms():
+    target = np.array([[0.25, 0.75], [0.5, 0.5]])
+    want = fl.kl_div_with_logits.intercept(target)
+    got = fl.kl_div_with_logits.intercept(np.log(target), log_target=True)
+    assert np.allclose(got, want, rtol=1e-14)

@@ -16,6 +16,8 @@ import fastloss as fl
 from support import reference as ref
 from support.layouts import DTYPES, LABELS, LAYOUTS, REDUCTIONS, assert_near, compute, eps, real, same_bits
 
+pytestmark = [pytest.mark.without_fma, pytest.mark.memory_safety]
+
 NAMES = ["accuracy", "binary_accuracy", "entropy", "perplexity", "top_k_accuracy", "zero_one"]
 OF_ROWS = ["accuracy", "top_k_accuracy", "zero_one"]
 # Around the classes of a narrow tile, of a wide one, and one that is far from full.

@@ -18,6 +18,8 @@ from support.layouts import (
     same_bits,
 )
 
+pytestmark = pytest.mark.without_fma
+
 SHAPES = [(), (1,), (15,), (16,), (17,), (4097,), (7, 9), (3, 1, 5), (0,), (4, 0)]
 
 

@@ -9,6 +9,8 @@ import fastloss as fl
 from support import reference as ref
 from support.layouts import BAD, CLASSES, DTYPES, LAYOUTS, assert_near, compute, eps, real, rounded, same_bits
 
+pytestmark = pytest.mark.without_fma
+
 
 def make(rng, shape, dtype, sigma=3.0):
     return (sigma * rng.standard_normal(shape)).astype(dtype)

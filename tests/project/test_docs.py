@@ -13,6 +13,8 @@ import pytest
 import fastloss as fl
 from support import ROOT
 
+pytestmark = pytest.mark.same_lines
+
 if not (ROOT / "README.md").exists():
     pytest.skip("the tests came without the documentation", allow_module_level=True)
 

@@ -18,6 +18,8 @@ import pytest
 import fastloss
 from support import ROOT
 
+pytestmark = pytest.mark.same_lines
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads ELF files with binutils")
 x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64 registers")
 

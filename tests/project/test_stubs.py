@@ -9,6 +9,8 @@ import pytest
 from fastloss import _core
 from support import ROOT
 
+pytestmark = pytest.mark.same_lines
+
 stubs = pytest.importorskip("tools.stubs", reason="the tests came without the tools")
 
 # Each line is checked by mypy, not run.

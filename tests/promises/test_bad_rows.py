@@ -6,10 +6,14 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+import fastloss as fl
 from support import catalogue
 from support.cases import CASES
 from support.catalogue import ELEMENTS, FIRST, ROWS
+from support.cross_entropy import everything, example
 from support.layouts import DTYPES, as_score, register, same_bits
+
+pytestmark = [pytest.mark.beyond_bits, pytest.mark.memory_safety, pytest.mark.same_lines]
 
 F4 = np.dtype("f4")
 BAD = ["nan", "inf", "-inf", "subnormal", "huge"]
@@ -143,7 +147,65 @@ def test_a_bad_row_where_the_class_axis_is_first(function):
             try_one(function, given, clean, names[k % len(names)], at, what, axis=0, alone=True)
 
 
-# --- the control register -----------------------------------------------------------------------------------
+# --- cross entropy in detail ------------------------------------------------------------------------------
+
+
+PLANTED = [np.nan, np.inf, -np.inf, 1e-45, 3e38]
+
+
+@pytest.mark.parametrize("value", PLANTED, ids=str)
+@pytest.mark.parametrize(
+    "classes", [*range(1, 36), 62, 63, 64, 65, 66, 79, 80, 81, 127, 1023, 1024, 1025, 1041]
+)
+def test_a_bad_entry_of_cross_entropy_at_each_tail_position(classes, value):
+    """Each position of the last vector of a row, each row of a narrow block and its tail."""
+    n = 37 if classes <= 100 else 5
+    logits, target = example(n, classes, "f4")
+    clean = everything(logits, target, reduction="none")
+    for at in {0, classes // 2, *range(max(0, classes - 3), classes)}:
+        for row in (0, 15, 31, 32, n - 1) if classes <= 100 else (1, n - 1):
+            spoilt = logits.copy()
+            spoilt[row, at] = value
+            with np.errstate(all="raise"):
+                got = everything(spoilt, target, reduction="none")
+            for i, (a, b) in enumerate(zip(got, clean)):
+                assert same_bits(np.delete(a, row, 0), np.delete(b, row, 0)), f"result {i}"
+            bad = not np.isfinite(value) and (value > 0 or value != value or classes == 1)
+            assert np.isnan(got[0][row]) == bad and np.isnan(got[2][row]).any() == bad
+
+
+def test_calls_leave_the_floating_point_environment_alone():
+    """No flush to zero, rounding still to nearest, and no flag that NumPy would report."""
+    logits, target = example(100, 100, "f4")
+    logits[3, 4], logits[7, 1], logits[9] = np.nan, np.inf, -np.inf
+    with np.errstate(all="raise"):
+        everything(logits, target)
+        tiny = np.full(64, 1e-40, "f4")
+        assert (tiny * np.float32(0.5) != 0).all()
+        assert np.float32(1) + np.float32(2**-24) == 1 and np.float32(1) + np.float32(3 * 2**-24) != 1
+
+
+# --- a weight hides a row, a class weight does not --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["cross_entropy", "focal", "poly_cross_entropy", "generalized_cross_entropy", "multi_margin"]
+)
+@pytest.mark.parametrize("classes", [3, 70])
+def test_a_class_weight_of_zero_hides_no_nan(name, classes):
+    """sample_weight 0 hides a row; class_weight 0 says only that its class costs nothing."""
+    x, y = np.zeros((2, classes)), np.array([1, 1])
+    x[0, 2] = np.nan
+    weight = np.ones(classes)
+    weight[1] = 0
+    loss = fl.losses[name]
+    value, grad = loss.value_and_grad(x, y, class_weight=weight, reduction="none")
+    assert np.isnan(value[0]) and value[1] == 0 and np.isnan(grad[0]).all() and (grad[1] == 0).all()
+    hidden = loss.value_and_grad(x, y, class_weight=weight, reduction="none", sample_weight=[0, 1])
+    assert (hidden[0] == 0).all() and (hidden[1] == 0).all()
+
+
+# --- the control register ---------------------------------------------------------------------------------
 
 
 CONTROL = 0xFFC0  # rounding, exception masks, flush to zero, denormals are zero; the rest are flags

@@ -1,5 +1,8 @@
 """P4, the same bits: for any number of threads, run, alignment, stride and slice of rows, with `out` or
-without, in place or not, with the gradient asked for or not. P8: a bad row stays a bad row."""
+without, in place or not, with the gradient asked for or not. First over the catalogue; then cross entropy,
+mse and the primitives in more detail, and that runs on every instruction set."""
+
+import warnings
 
 import numpy as np
 import pytest
@@ -7,50 +10,161 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastloss as fl
-from support.layouts import DTYPES, LAYOUTS, same_bits
+from support import catalogue
+from support.catalogue import FIRST, VARIANTS
+from support.cross_entropy import OPTIONS, everything, example
+from support.layouts import DTYPES, LAYOUTS, REDUCTIONS, placed, same_bits
+
+pytestmark = [pytest.mark.memory_safety, pytest.mark.same_lines]
+
+F4 = np.dtype("f4")
+# Around the lanes, the elements of a block, and those of a task.
+SIZES = [0, 1, 15, 16, 17, 4095, 4096, 4097]
+CLASSES = [1, 2, 3, 10, 31, 63, 64, 65, 100, 257, 1025]
+
+each = pytest.mark.parametrize("subject", FIRST, ids=str)
+quick = settings(deadline=None, max_examples=30)
+many = settings(deadline=None, max_examples=60)
+
+
+def assert_same(found, wanted, what=""):
+    assert set(found) == set(wanted)
+    for meaning in wanted:
+        assert same_bits(found[meaning], wanted[meaning]), f"{meaning} {what}"
+
+
+# --- the catalogue ---------------------------------------------------------------------------------------
+
+
+@st.composite
+def places(draw):
+    """How to lay any array: where it begins, how far apart its elements are, in which order its axes lie."""
+    offset, seed = draw(st.integers(0, 70)), draw(st.integers(0, 99))
+    plain = draw(st.booleans())
+
+    def lay(array):
+        rng = np.random.default_rng([seed, array.ndim])
+        if plain:  # only shifted
+            return placed(array, offset)
+        steps = rng.choice([-2, -1, 1, 1, 2, 3], array.ndim)
+        return placed(array, offset, steps, rng.permutation(array.ndim))
+
+    return lay
+
+
+@each
+@quick
+@given(data=st.data())
+def test_threads_alignment_strides_and_out_change_nothing(subject, data):
+    """One reference: n_threads=1 on contiguous arrays, without `out`. All methods agree with it."""
+    pick = lambda options: data.draw(st.sampled_from(options))  # noqa: E731
+    subject = pick(VARIANTS[subject.name, subject.kind])
+    classes = pick(CLASSES) if subject.rowwise else 1
+    n = data.draw(st.integers(0, 100) if classes > 65 else st.integers(0, 300) | st.sampled_from(SIZES))
+    dtype, axis = pick(DTYPES), pick([-1, 0]) if subject.rowwise else -1
+    how = dict(axis=axis, reduction=pick(REDUCTIONS))
+    weighted, threads = data.draw(st.booleans()), data.draw(st.integers(1, 9))
+    lay, lay_out = data.draw(places()), data.draw(places())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing
+        want = catalogue.answers(subject, (n,), classes, dtype, weighted=weighted, n_threads=1, **how)
+        for function in catalogue.functions(subject):
+            given = catalogue.arguments(function, (n,), classes, dtype, weighted=weighted, axis=axis)
+            outs = {k: lay_out(v) for k, v in catalogue.outs_for(function, given, axis).items()}
+            laid = {k: lay(v) if isinstance(v, np.ndarray) else v for k, v in given.items()}
+            got = catalogue.call(function, laid, outs, n_threads=threads, **how)
+            assert_same(got, {k: want[k] for k in got}, str(function))
+            for meaning, out in outs.items():
+                assert same_bits(np.ascontiguousarray(out), want[meaning]), f"{function}: out of {meaning}"
+
+
+@each
+@quick
+@given(data=st.data())
+def test_a_row_does_not_depend_on_its_neighbours(subject, data):
+    pick = lambda options: data.draw(st.sampled_from(options))  # noqa: E731
+    subject = pick(VARIANTS[subject.name, subject.kind])
+    classes = pick(CLASSES) if subject.rowwise else 1
+    n = data.draw(st.integers(1, 40) if classes > 65 else st.integers(1, 300) | st.sampled_from(SIZES[1:]))
+    start = data.draw(st.integers(0, n - 1))
+    part = slice(start, data.draw(st.integers(start + 1, n)))
+    dtype, axis = pick(DTYPES), pick([-1, 0]) if subject.rowwise else -1
+    how, weighted = dict(axis=axis, reduction="none"), data.draw(st.booleans())
+    for function in catalogue.functions(subject):
+        if function.subject.name == "perplexity":
+            return  # it has a mean alone
+        given = catalogue.arguments(function, (n,), classes, dtype, weighted=weighted, axis=axis)
+        whole = catalogue.call(function, given, **how)
+        some = catalogue.call(function, catalogue.slice_of(function, given, part, axis), **how)
+        for meaning, array in some.items():
+            want = catalogue.slice_of_result(meaning, whole[meaning], part, axis)
+            assert same_bits(array, want), f"{function}: {meaning}"
+
+
+@each
+@pytest.mark.parametrize("n", SIZES)
+def test_around_lanes_blocks_and_tasks(n, subject):
+    """In place or not, alone or beside a gradient, for one thread or several."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for reduction in ("mean", "none"):
+            how = dict(reduction=reduction, weighted=reduction == "mean")
+            want = catalogue.answers(subject, (n,), 10, F4, n_threads=1, **how)
+            for threads in (None, 2 + n % 8):
+                got = catalogue.answers(subject, (n,), 10, F4, n_threads=threads, **how)
+                assert_same(got, want, f"{threads} threads")
+        for function in catalogue.functions(subject):
+            in_place(function, n, 10, F4, want, reduction="none")
+
+
+def in_place(function, n, classes, dtype, want, **how):
+    """Each output in its turn is the first argument itself."""
+    if function.rows_out:
+        return
+    for meaning in function.outs:
+        given = catalogue.arguments(function, (n,), classes, dtype)
+        first = given[catalogue.positional(function.subject)[0]]
+        got = catalogue.call(function, given, {meaning: first}, **how)
+        assert_same(got, {k: want[k] for k in got}, f"in place of {meaning}, {function}")
+        assert same_bits(first, want[meaning]), f"{function}: in place of {meaning}"
+
+
+@each
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_in_place_in_every_dtype(dtype, subject):
+    for classes in (3, 70, 1030) if subject.rowwise else (1,):
+        want = catalogue.answers(subject, (33,), classes, dtype)
+        for function in catalogue.functions(subject):
+            in_place(function, 33, classes, dtype, want)
+
+
+@pytest.mark.slow
+@each
+def test_three_hundred_thousand(subject):
+    """Many tasks; torch's mse, l1, smooth_l1 and bce_with_logits change sums with the number of threads."""
+    few = [f for f in catalogue.functions(subject) if f.method in ("", "value_and_grad")]
+    how = dict(weighted=True, methods=few)
+    want = catalogue.answers(subject, (300_000,), 3, F4, n_threads=1, **how)
+    for threads in (None, 2, 9):
+        got = catalogue.answers(subject, (300_000,), 3, F4, n_threads=threads, **how)
+        assert_same(got, want, f"{threads} threads")
+
+
+# --- cross entropy, mse and primitives in detail ----------------------------------------------------------
+
 
 # Around the lanes (16), the rows and elements of a block, the tasks of a parallel call.
-ROWS = [0, 1, 15, 16, 17, 4095, 4096, 4097, 300_000]
-OPTIONS = [
-    {},
-    dict(label_smoothing=0.1, z_loss=0.01),
-    dict(softcap=5.0, logit_scale=1.5),
-    dict(class_weight=True),
-]
+COUNTS = [0, 1, 15, 16, 17, 4095, 4096, 4097, 300_000]
 
 
-def example(n, classes, dtype, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.standard_normal((n, classes), np.float32).astype(dtype), rng.integers(0, classes, n)
-
-
-def everything(logits, target, **options):
-    """All that one call can say, as a list of arrays."""
-    ce, g = fl.cross_entropy, {}
-    if options.pop("class_weight", None):
-        g["class_weight"] = 1 + np.arange(logits.shape[options.get("axis", -1)]) % 7 / 4
-    value, grad = ce.value_and_grad(logits, target, **options, **g)
-    grad2, hess = ce.grad_and_hess(logits, target, **options, **g)
-    return [
-        value,
-        ce(logits, target, **options, **g),
-        grad,
-        grad2,
-        hess,
-        ce.hvp(logits, target, logits, **options, **g),
-    ]
-
-
-def assert_same(some, other):
+def assert_all_same(some, other):
     assert len(some) == len(other)
     for i, (a, b) in enumerate(zip(some, other)):
         assert same_bits(a, b), f"result {i}"
 
 
-small = settings(deadline=None, max_examples=60)
-
-
-@small
+@pytest.mark.beyond_bits
+@many
 @given(
     n=st.integers(0, 150),
     classes=st.sampled_from([1, 2, 3, 10, 31, 32, 63, 64, 65, 100, 257, 1023, 1025]),
@@ -67,10 +181,12 @@ def test_threads_layout_and_alignment_change_nothing(
     logits, target = example(n + 1, classes, dtype, seed)
     want = everything(logits, target, n_threads=1, reduction=reduction, **options)
     lay = LAYOUTS[layout]
-    assert_same(everything(lay(logits), lay(target), n_threads=threads, reduction=reduction, **options), want)
+    got = everything(lay(logits), lay(target), n_threads=threads, reduction=reduction, **options)
+    assert_all_same(got, want)
     assert same_bits(want[0], want[1]), "a value alone is the value beside a gradient"
 
 
+@pytest.mark.beyond_bits
 @pytest.mark.parametrize("classes", [2, 10, 65, 1100])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_gradient_does_not_depend_on_what_else_is_asked_for(dtype, classes):
@@ -80,7 +196,8 @@ def test_a_gradient_does_not_depend_on_what_else_is_asked_for(dtype, classes):
         assert same_bits(grad, beside_hess), options
 
 
-@small
+@pytest.mark.beyond_bits
+@many
 @given(
     n=st.integers(1, 300),
     classes=st.sampled_from([2, 10, 64, 65, 300, 1100]),
@@ -89,7 +206,7 @@ def test_a_gradient_does_not_depend_on_what_else_is_asked_for(dtype, classes):
     axis=st.sampled_from([-1, 0]),
     data=st.data(),
 )
-def test_a_row_does_not_depend_on_its_neighbours(n, classes, dtype, options, axis, data):
+def test_a_row_of_cross_entropy_does_not_depend_on_its_neighbours(n, classes, dtype, options, axis, data):
     start = data.draw(st.integers(0, n - 1))
     rows = slice(start, data.draw(st.integers(start + 1, n)))
     logits, target = example(n, classes, dtype)
@@ -103,7 +220,8 @@ def test_a_row_does_not_depend_on_its_neighbours(n, classes, dtype, options, axi
         assert same_bits(a, b), f"result {i}"
 
 
-@pytest.mark.parametrize("n", ROWS)
+@pytest.mark.beyond_bits
+@pytest.mark.parametrize("n", COUNTS)
 @pytest.mark.parametrize("classes, dtype", [(10, "f4"), (3, "f8"), (70, "f4")])
 def test_many_rows(classes, dtype, n):
     if n == 300_000 and classes == 70:
@@ -112,15 +230,16 @@ def test_many_rows(classes, dtype, n):
     for reduction in ("sum", "none"):
         one = fl.cross_entropy.value_and_grad(logits, target, n_threads=1, reduction=reduction)
         for threads in (None, 2, 3, 8):
-            assert_same(
+            assert_all_same(
                 fl.cross_entropy.value_and_grad(logits, target, n_threads=threads, reduction=reduction), one
             )
         assert same_bits(fl.cross_entropy(logits, target, reduction=reduction), one[0])
         inside = logits.copy()
-        assert_same(fl.cross_entropy.value_and_grad(inside, target, out=inside, reduction=reduction), one)
+        assert_all_same(fl.cross_entropy.value_and_grad(inside, target, out=inside, reduction=reduction), one)
 
 
-@pytest.mark.parametrize("n", ROWS)
+@pytest.mark.beyond_bits
+@pytest.mark.parametrize("n", COUNTS)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_many_elements(dtype, n):
     """torch's mse changes bits with the number of threads."""
@@ -131,26 +250,29 @@ def test_many_elements(dtype, n):
         call = dict(reduction="sum", **options)
         one = fl.mse.value_and_grad(pred[:-1], target[:-1], n_threads=1, **call)
         for threads in (None, 2, 3, 9):
-            assert_same(fl.mse.value_and_grad(pred[:-1], target[:-1], n_threads=threads, **call), one)
+            assert_all_same(fl.mse.value_and_grad(pred[:-1], target[:-1], n_threads=threads, **call), one)
         assert fl.mse(pred[:-1], target[:-1], **call) == one[0]
         moved = pred.copy()[1:], target.copy()[1:]
         moved[0][:], moved[1][:] = pred[:-1], target[:-1]
-        assert_same(fl.mse.value_and_grad(*moved, out=moved[0], **call), one)
+        assert_all_same(fl.mse.value_and_grad(*moved, out=moved[0], **call), one)
 
 
+@pytest.mark.beyond_bits
 @pytest.mark.parametrize("classes", [1000, 20_000])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_wide_rows(dtype, classes):
     logits, target = example(9, classes, dtype)
     one = everything(logits, target, n_threads=1)
-    assert_same(everything(logits, target, n_threads=4), one)
+    assert_all_same(everything(logits, target, n_threads=4), one)
     buffer = np.empty(logits.size + 64, dtype)
     for offset in range(0, 40, 3):
         view = buffer[offset : offset + logits.size].reshape(logits.shape)
         view[...] = logits
-        assert_same(fl.cross_entropy.value_and_grad(view, target, out=view), [one[0], one[2]])
+        assert_all_same(fl.cross_entropy.value_and_grad(view, target, out=view), [one[0], one[2]])
 
 
+@pytest.mark.beyond_bits
+@pytest.mark.large
 @pytest.mark.parametrize("n, classes", [(90_001, 101), (900_007, 10), (61, 150_011)])
 @pytest.mark.parametrize("offset", [0, 1, 16])
 def test_results_larger_than_a_cache(offset, n, classes):
@@ -167,6 +289,8 @@ def test_results_larger_than_a_cache(offset, n, classes):
     assert (room[:offset] == 7).all() and (room[offset + n * classes :] == 7).all()
 
 
+@pytest.mark.beyond_bits
+@pytest.mark.large
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("offset", [0, 3])
 def test_results_of_each_type_larger_than_a_cache(offset, dtype):
@@ -178,6 +302,8 @@ def test_results_of_each_type_larger_than_a_cache(offset, dtype):
     assert (room[:offset] == 7).all() and (room[offset + n :] == 7).all()
 
 
+@pytest.mark.beyond_bits
+@pytest.mark.large
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("gap", [2, 4])
 def test_results_larger_than_a_cache_with_gaps(gap, dtype):
@@ -190,7 +316,8 @@ def test_results_larger_than_a_cache_with_gaps(gap, dtype):
     assert (lines[..., 0] == x).all() and (lines[..., 1:] == 7).all()
 
 
-@small
+@pytest.mark.beyond_bits
+@many
 @given(
     n=st.integers(1, 200),
     classes=st.sampled_from([2, 10, 64, 65, 1100]),
@@ -207,46 +334,9 @@ def test_primitives(n, classes, dtype, threads, layout):
     assert same_bits(fl.gather_log_softmax(lay(logits), lay(index)), fl.gather_log_softmax(logits, index))
 
 
+@pytest.mark.beyond_bits
 def test_every_run_gives_the_same_bits():
     logits, target = example(5000, 100, "f4")
     first = everything(logits, target)
     for _ in range(10):
-        assert_same(everything(logits, target), first)
-
-
-# --- P8 -------------------------------------------------------------------------------------------------
-
-
-PLANTED = [np.nan, np.inf, -np.inf, 1e-45, 3e38]
-
-
-@pytest.mark.parametrize("value", PLANTED, ids=str)
-@pytest.mark.parametrize(
-    "classes", [*range(1, 36), 62, 63, 64, 65, 66, 79, 80, 81, 127, 1023, 1024, 1025, 1041]
-)
-def test_a_bad_entry_at_each_tail_position(classes, value):
-    """Each position of the last vector of a row, each row of a narrow block and its tail."""
-    n = 37 if classes <= 100 else 5
-    logits, target = example(n, classes, "f4")
-    clean = everything(logits, target, reduction="none")
-    for at in {0, classes // 2, *range(max(0, classes - 3), classes)}:
-        for row in (0, 15, 31, 32, n - 1) if classes <= 100 else (1, n - 1):
-            spoilt = logits.copy()
-            spoilt[row, at] = value
-            with np.errstate(all="raise"):
-                got = everything(spoilt, target, reduction="none")
-            for i, (a, b) in enumerate(zip(got, clean)):
-                assert same_bits(np.delete(a, row, 0), np.delete(b, row, 0)), f"result {i}"
-            bad = not np.isfinite(value) and (value > 0 or value != value or classes == 1)
-            assert np.isnan(got[0][row]) == bad and np.isnan(got[2][row]).any() == bad
-
-
-def test_calls_leave_the_floating_point_environment_alone():
-    """No flush to zero, rounding still to nearest, and no flag that NumPy would report."""
-    logits, target = example(100, 100, "f4")
-    logits[3, 4], logits[7, 1], logits[9] = np.nan, np.inf, -np.inf
-    with np.errstate(all="raise"):
-        everything(logits, target)
-        tiny = np.full(64, 1e-40, "f4")
-        assert (tiny * np.float32(0.5) != 0).all()
-        assert np.float32(1) + np.float32(2**-24) == 1 and np.float32(1) + np.float32(3 * 2**-24) != 1
+        assert_all_same(everything(logits, target), first)

@@ -11,6 +11,8 @@ import fastloss as fl
 from support import DATA, catalogue, digests
 from support.layouts import child
 
+pytestmark = [pytest.mark.beyond_bits, pytest.mark.without_openmp, pytest.mark.same_lines]
+
 GOLDEN = json.loads((DATA / "golden.json").read_text())
 WITH_FMA = [isa for isa in fl._core.isas() if isa in ("avx2", "avx512", "neon")]
 HINT = "if the bits were meant to change, or a loss is new: python tools/golden.py"

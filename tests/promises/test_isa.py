@@ -9,6 +9,8 @@ import pytest
 import fastloss as fl
 from support.layouts import environment
 
+pytestmark = [pytest.mark.without_fma, pytest.mark.beyond_bits, pytest.mark.same_lines]
+
 AVAILABLE = fl._core.isas()
 WITH_FMA = [isa for isa in AVAILABLE if isa in ("avx2", "avx512", "neon")]
 

@@ -16,6 +16,8 @@ from support import catalogue
 from support.catalogue import FIRST
 from support.layouts import DTYPES, LAYOUTS, child
 
+pytestmark = [pytest.mark.beyond_bits, pytest.mark.same_lines]
+
 F4 = np.dtype("f4")
 each = pytest.mark.parametrize("subject", FIRST, ids=str)
 linux = pytest.mark.skipif(sys.platform != "linux", reason="mprotect with these numbers, and /proc")
@@ -184,3 +186,15 @@ def assert_rows(out, row):
     """All rows are that one; bits of bfloat16 compare faster as integers."""
     whole, row = out.view(np.uint16), row.view(np.uint16)
     assert all((whole[i : i + 4096] == row).all() for i in range(0, len(whole), 4096))
+
+
+@pytest.mark.exhaustive
+def test_more_than_two_to_the_31_elements():
+    row = np.random.default_rng(2).standard_normal(1024).astype("f4")
+    n = 2**21 + 8
+    logits, target = np.broadcast_to(row, (n, 1024)), np.zeros(n, np.uint8)
+    target[-1] = 200
+    none = fl.cross_entropy(logits, target, reduction="none")
+    assert (
+        none[-1] == fl.cross_entropy(row, 200) and (none[:-1] == np.float32(fl.cross_entropy(row, 0))).all()
+    )

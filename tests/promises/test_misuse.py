@@ -37,6 +37,8 @@ from support.layouts import (
 )
 from support.treatments import treatments
 
+pytestmark = pytest.mark.memory_safety
+
 F4, F8 = np.dtype("f4"), np.dtype("f8")
 each = pytest.mark.parametrize("function", FUNCTIONS, ids=str)
 

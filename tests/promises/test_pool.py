@@ -14,6 +14,8 @@ import fastloss as fl
 from support import ROOT
 from support.layouts import child
 
+pytestmark = pytest.mark.same_lines
+
 POOL = fl._core.team == "pool"
 
 if sys.platform != "linux":

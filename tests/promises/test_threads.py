@@ -23,6 +23,8 @@ from support import ROOT, catalogue
 from support.forks import WAYS
 from support.layouts import environment, same_bits
 
+pytestmark = [pytest.mark.openmp, pytest.mark.without_openmp, pytest.mark.same_lines]
+
 LINUX = sys.platform == "linux"
 
 
@@ -532,3 +534,9 @@ def test_imports_in_every_order(order):
         pytest.importorskip(name, reason="torch and scikit-learn are optional")
     code = "import numpy as np\n" + "".join(IMPORTED[name] for name in order) * 2
     run("-c", code, OMP_NUM_THREADS="2")
+
+
+@pytest.mark.memory_safety
+def test_many_threads_asked_for_are_not_too_many():
+    x = np.broadcast_to(np.float32(1), (600, 16384))
+    assert fl.mse(x, x, n_threads=10**6) == 0
