@@ -45,7 +45,7 @@ from tools.mutants import ROOT, Mutant, every_mutant, listed
 
 @dataclass(frozen=True)
 class Look:
-    """The parts of the tables that are built first, and the tests that run on them: those of these files
+    """The parts of the tables that are built first, and the tests that run on them: those of these modules
     whose name holds one of the words, in their order. FUNCTION is the mutant's. Without a match, all."""
 
     parts: str
@@ -54,15 +54,17 @@ class Look:
 
 
 # Of 11 widths and 4 dtypes, those that differ in kind.
+ROWS = "row_losses row_special_values row_gradients"
 WIDTHS = ".*float(?:32|64)-(?:10|65)"
-SOFTMAX = Look("softmax", "cross_entropy gradients primitives row_losses accuracy", (
+SOFTMAX = Look("softmax", f"cross_entropy gradients primitives {ROWS} accuracy", (
     "test_matches_the_oracle.*(?:1|2|10|65|1000)]", "test_rows", "test_gradients", "class_axis", "ignored",
     "bad_row", "minus_inf", "confident", "test_accuracy.*(?:64|1000)"))
-TERMS = Look("softmax", "row_losses", (f"(?:focal|poly|generalized|brier|js_div){WIDTHS}", "focal|poly|js"))
-MARGINS = Look("softmax", "row_losses", (
+TERMS = Look("softmax", ROWS, (f"(?:focal|poly|generalized|brier|js_div){WIDTHS}", "focal|poly|js"))
+MARGINS = Look("softmax", ROWS, (
     f"(?:am_softmax|arcface|l_softmax){WIDTHS}", "softmax|arcface|cosine_of_one"))
 HESSIAN = Look("regression binary softmax", "boosting", ("floor", "hessian"))
-TASKS = Look("", "mse inputs cross_entropy elementwise row_losses bits streaming wrong_input", (
+TASKS = Look("", f"mse layouts shapes_and_labels cross_entropy elementwise {ROWS} vector_losses"
+             " bits streaming scores conversions parameters", (
     "test_mse", "where_it_is_read", "is_named", "label", "weight", "domain", "for_elements", "leading",
     "ignored", "negative", "many", "faults", "last_target", "count"))
 SEPARABLE = "(?:nll|log_loss|kl_div|brier_from)"
@@ -76,13 +78,13 @@ LOOK = {
     "src/base/elementary.h": Look("core", "accuracy", ("functions",)),
     "src/base/scalar.h": Look("core regression", "accuracy mse elementwise", (
         "functions", "test_mse", "oracle")),
-    "src/elementwise/block.h": Look("regression", "inputs elementwise mse", (
+    "src/elementwise/block.h": Look("regression", "layouts elementwise mse", (
         "array_param", "for_elements", "any_layout", "two_grad", "mse")),
-    "src/base/convert.h": Look("regression", "mse inputs bits", (
+    "src/base/convert.h": Look("regression", "mse layouts bits", (
         "test_mse", "elements", "no_copy", "than_a_cache")),
-    "src/base/labels.h": Look("softmax", "cross_entropy inputs", (
+    "src/base/labels.h": Look("softmax", "cross_entropy shapes_and_labels layouts", (
         "width", "ignored", "label", "index")),
-    "src/kernels.c": Look("core regression", "mse elementwise accuracy wrong_input", (
+    "src/kernels.c": Look("core regression", "mse elementwise accuracy scores parameters conversions", (
         "test_mse", "domain", "last_target", "functions", "oracle", "rounding")),
     **dict.fromkeys(("src/task.c", "src/scan.c", "src/span.h"), TASKS),
     "src/dispatch.c": Look("", "isa mse"),
@@ -90,15 +92,16 @@ LOOK = {
     "src/pool.c": Look("", "pool threads"),
     "src/openmp.c": Look("", "pool threads"),
     "src/rows/tile.h": Look("softmax", "cross_entropy primitives gradients", SOFTMAX.words),
-    "src/rows/cosine.h": Look("cosine", "row_losses", (f"cosine{WIDTHS}", "cosine", "norm", "zero_vector")),
-    "src/rows/hinge.h": Look("hinge", "row_losses", (f"(?:hinge|margin-){WIDTHS}", "hinge|multi_margin")),
+    "src/rows/cosine.h": Look("cosine", f"{ROWS} vector_losses", (
+        f"cosine{WIDTHS}", "cosine", "norm", "zero_vector")),
+    "src/rows/hinge.h": Look("hinge", ROWS, (f"(?:hinge|margin-){WIDTHS}", "hinge|multi_margin")),
     "src/rows/rank.h": Look("rank", "metrics"),
-    "src/rows/separable.h": Look("separable", "row_losses wrong_input", (f"{SEPARABLE}{WIDTHS}", SEPARABLE)),
+    "src/rows/separable.h": Look("separable", f"{ROWS} scores", (f"{SEPARABLE}{WIDTHS}", SEPARABLE)),
     **{f"src/rows/softmax/{name}.h": SOFTMAX for name in ("kernel", "operands", "sums", "finish", "writers")},
     **{f"src/rows/softmax/{name}.h": TERMS for name in ("class_terms", "term_sweeps")},
 }
 LOOK_AT = {  # functions that the tests of their file do not reach
-    "log_ratio": Look("softmax", "row_losses", ("js_div",)),
+    "log_ratio": Look("softmax", ROWS, ("js_div",)),
     "log1p_unit": Look("binary", "elementwise", ("four_ulps", "oracle")),
     "apply_margin": MARGINS,
     "store_hess": HESSIAN,
@@ -108,10 +111,22 @@ OF_ALL = {*(f"src/elementwise/{name}.h" for name in ("formula", "kernel", "block
           "src/rows/softmax/operands.h"}
 ALONE = {file: [look.parts] for file, look in LOOK.items()
          if file.startswith(("src/elementwise/", "src/rows/")) and file not in OF_ALL}
-# The second step: what sees most for its time comes first. The rest of the suite looks at the same
-# results with other numbers, for minutes.
-SUITE = ["golden", "wrong_input", "vectors", "accuracy", "second_reading", "inputs", "bad_rows", "misuse",
-         "boosting", "memory"]
+
+
+def modules(names: str) -> list[str]:
+    """The test modules of these names, wherever they lie."""
+    found = {name: list((ROOT / "tests").glob(f"*/test_{name}.py")) for name in names.split()}
+    if lost := [name for name, paths in found.items() if len(paths) != 1]:
+        sys.exit(f"no test module is called {', '.join(lost)}")
+    return [path.relative_to(ROOT).as_posix() for [path] in found.values()]
+
+
+def suite() -> list[str]:
+    """The second step: the modules marked all_kernels, in the order of their places. The rest of the suite
+    looks at the same results with other numbers, for minutes."""
+    marked = [(int(place[1]), path) for path in (ROOT / "tests").glob("*/test_*.py")
+              if (place := re.search(r"mark\.all_kernels\((\d+)\)", path.read_text()))]
+    return [path.relative_to(ROOT).as_posix() for _, path in sorted(marked)]
 
 
 # ---- the plugin, in pytest's own process -----------------------------------------------------------------
@@ -318,7 +333,7 @@ class Worker:
     def trouble(self) -> str:
         """Of the original: it must pass, or no kill is worth anything."""
         self.original.link(self.tree, set())
-        result, by = self.tests(next(iter(self.original.isas)), SUITE, [])
+        result, by = self.tests(next(iter(self.original.isas)), suite(), [])
         return "" if result == "survived" else f"the original does not pass: {result} by {by}"
 
     def run(self, mutant: Mutant) -> dict[str, Any]:
@@ -339,7 +354,7 @@ class Worker:
         first = [unit for unit in units if len(unit) == 1 or unit[2] in look.parts.split()]
         built: set[Unit] = set()
         same = True
-        for step, files, chosen in ((first, look.tests.split(), words), (units, SUITE, [])):
+        for step, files, chosen in ((first, modules(look.tests), words), (units, suite(), [])):
             for unit in step:
                 if unit not in built and self.original.compile(unit, self.tree).returncode:
                     return "did not compile", ""
@@ -364,7 +379,7 @@ class Worker:
         if isa != next(iter(self.original.isas)):
             environment["FASTLOSS_ISA"] = isa
         options = ["-p", "tools.mutate", "-p", "no:cacheprovider", "-x", "-q", "--tb=short", "--no-header",
-                   "-m", "not slow and not exhaustive", *(f"tests/test_{name}.py" for name in files)]
+                   "-m", "not slow and not exhaustive", *files]
         with open(self.tree / "output", "w+") as output:
             process = subprocess.Popen([sys.executable, "-m", "pytest", *options], cwd=self.tree,
                                        env=environment, stdout=output, stderr=output, start_new_session=True)

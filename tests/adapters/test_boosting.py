@@ -16,7 +16,7 @@ from fastloss.boosting import lightgbm_metric, lightgbm_objective, xgboost_metri
 from support import ROOT
 from support.boosted import OBJECTIVES, Dataset, each_library
 
-pytestmark = pytest.mark.memory_safety
+pytestmark = [pytest.mark.memory_safety, pytest.mark.all_kernels(9)]
 
 METRICS = {"xgboost": xgboost_metric, "lightgbm": lightgbm_metric}
 BCE = "binary_cross_entropy_with_logits"

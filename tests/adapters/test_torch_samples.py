@@ -1,7 +1,7 @@
 """torch's own samples through fastloss.torch: it answers what torch answers, and raises where torch raises.
 
 They are what torch tests itself with: OpInfo for functions, ModuleInfo for modules. As a script it prints a
-table by name: python tests/test_torch_samples.py [name ...]
+table by name: python tests/adapters/test_torch_samples.py [name ...]
 """
 
 import functools

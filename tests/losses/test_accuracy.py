@@ -13,7 +13,7 @@ from support import reference as ref
 from support.functions import FUNCTIONS, ULP_F8, domain
 from support.layouts import compute, eps, real, same_bits
 
-pytestmark = [pytest.mark.numbers, pytest.mark.same_lines]
+pytestmark = [pytest.mark.numbers, pytest.mark.same_lines, pytest.mark.all_kernels(4)]
 
 F4, F8 = np.dtype("f4"), np.dtype("f8")
 WIDE_LONGDOUBLE = np.finfo(np.longdouble).eps < 2.0**-60

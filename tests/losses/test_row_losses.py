@@ -1,5 +1,5 @@
-"""The losses of rows and of two vectors against their oracles, one table for all: cross_entropy has a file of
-its own. Then what the contract says of some of them: kinks, infinities, confident rows, who equals whom."""
+"""The losses of rows and of two vectors against their oracles (P6), one table for all: cross_entropy has a
+file of its own. The same bits, labels, parameters, bad rows, and who equals whom."""
 
 import inspect
 

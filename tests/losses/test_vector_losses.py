@@ -7,7 +7,7 @@ from support.cases import VECTORS, make, seeded
 from support.layouts import DTYPES, same_bits
 from support.rows import assert_same, check, each_dtype
 
-pytestmark = [pytest.mark.numbers, pytest.mark.same_lines]
+pytestmark = [pytest.mark.numbers, pytest.mark.same_lines, pytest.mark.all_kernels(5)]
 
 
 @each_dtype

@@ -12,7 +12,7 @@ from support import DATA, cases, functions
 from support import reference as ref
 from support.layouts import eps, real, same_bits
 
-pytestmark = pytest.mark.same_lines
+pytestmark = [pytest.mark.same_lines, pytest.mark.all_kernels(3)]
 
 F4, F8 = np.dtype("f4"), np.dtype("f8")
 TABLES = json.loads((DATA / "vectors.json").read_text())

@@ -13,7 +13,12 @@ from support.catalogue import ELEMENTS, FIRST, ROWS
 from support.cross_entropy import everything, example
 from support.layouts import DTYPES, as_score, register, same_bits
 
-pytestmark = [pytest.mark.beyond_bits, pytest.mark.memory_safety, pytest.mark.same_lines]
+pytestmark = [
+    pytest.mark.beyond_bits,
+    pytest.mark.memory_safety,
+    pytest.mark.same_lines,
+    pytest.mark.all_kernels(7),
+]
 
 F4 = np.dtype("f4")
 BAD = ["nan", "inf", "-inf", "subnormal", "huge"]

@@ -8,6 +8,8 @@ import fastloss as fl
 from support.layouts import same_bits
 from support.refusals import example
 
+pytestmark = pytest.mark.all_kernels(2)
+
 X = np.random.default_rng(0).standard_normal((4, 3))
 Y = np.array([0, 2, 1, 1])
 TAKERS = ["cross_entropy", "focal", "multiclass_hinge", "log_loss"]

@@ -11,7 +11,12 @@ import fastloss as fl
 from support import DATA, catalogue, digests
 from support.layouts import child
 
-pytestmark = [pytest.mark.beyond_bits, pytest.mark.without_openmp, pytest.mark.same_lines]
+pytestmark = [
+    pytest.mark.beyond_bits,
+    pytest.mark.without_openmp,
+    pytest.mark.same_lines,
+    pytest.mark.all_kernels(1),
+]
 
 GOLDEN = json.loads((DATA / "golden.json").read_text())
 WITH_FMA = [isa for isa in fl._core.isas() if isa in ("avx2", "avx512", "neon")]

@@ -14,7 +14,7 @@ import fastloss as fl
 from support.layouts import BFLOAT16, DTYPES, LAYOUTS, compute, misaligned, same_bits
 from support.refusals import PATTERN, example, filled, refused
 
-pytestmark = pytest.mark.memory_safety
+pytestmark = [pytest.mark.memory_safety, pytest.mark.all_kernels(6)]
 
 X, Y = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]), np.array([0, 1])
 

@@ -16,7 +16,7 @@ from support import catalogue
 from support.catalogue import FIRST
 from support.layouts import DTYPES, LAYOUTS, child
 
-pytestmark = [pytest.mark.beyond_bits, pytest.mark.same_lines]
+pytestmark = [pytest.mark.beyond_bits, pytest.mark.same_lines, pytest.mark.all_kernels(10)]
 
 F4 = np.dtype("f4")
 each = pytest.mark.parametrize("subject", FIRST, ids=str)

@@ -37,7 +37,7 @@ from support.layouts import (
 )
 from support.treatments import treatments
 
-pytestmark = pytest.mark.memory_safety
+pytestmark = [pytest.mark.memory_safety, pytest.mark.all_kernels(8)]
 
 F4, F8 = np.dtype("f4"), np.dtype("f8")
 each = pytest.mark.parametrize("function", FUNCTIONS, ids=str)

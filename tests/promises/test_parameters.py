@@ -9,7 +9,7 @@ import pytest
 
 import fastloss as fl
 
-pytestmark = pytest.mark.without_openmp
+pytestmark = [pytest.mark.without_openmp, pytest.mark.all_kernels(2)]
 
 CALLED = {"cross_entropy": fl.cross_entropy, "mse": fl.mse}
 each_loss = pytest.mark.parametrize("name", CALLED)

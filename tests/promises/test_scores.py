@@ -9,6 +9,8 @@ import pytest
 import fastloss as fl
 from support.layouts import DTYPES, LAYOUTS
 
+pytestmark = pytest.mark.all_kernels(2)
+
 LABELS = np.array([2, 0, 1])
 SOFT = np.array([[0.0, 0.25, 0.75], [1, 0, 0], [0, 0.5, 0.5]])
 # name: a legal example, the way out of range, what is read of a row with label 2 or the first of SOFT.

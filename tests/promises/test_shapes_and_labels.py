@@ -9,7 +9,7 @@ import pytest
 import fastloss as fl
 from support.refusals import example, filled, refused
 
-pytestmark = pytest.mark.memory_safety
+pytestmark = [pytest.mark.memory_safety, pytest.mark.all_kernels(6)]
 
 # --- labels and weights -----------------------------------------------------------------------------------
 
