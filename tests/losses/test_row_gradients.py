@@ -1,4 +1,5 @@
 """P7 of the losses of rows: four-point differences, minima, weights; torch and scikit-learn as witnesses."""
+
 from functools import partial
 
 import numpy as np

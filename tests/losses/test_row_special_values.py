@@ -1,4 +1,5 @@
 """P6 and P8 of the losses of rows where numbers are special: minus infinity, confident rows, kinks."""
+
 import numpy as np
 import pytest
 

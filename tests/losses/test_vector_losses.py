@@ -1,4 +1,5 @@
 """The losses of two vectors: norms that neither overflow nor vanish, both gradients, sides."""
+
 import numpy as np
 import pytest
 

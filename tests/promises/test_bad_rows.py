@@ -1,7 +1,6 @@
 """P8, a bad row stays a bad row, for every loss, metric and primitive with each of its methods: the others
 keep their bits, no floating-point warning escapes, the control bits of the processor are as they were."""
 
-
 import ml_dtypes
 import numpy as np
 import pytest

@@ -1,10 +1,10 @@
 """No promise leaves out a loss: the catalogue has all objects of the registry, with all their methods."""
+
 import pytest
 
 import fastloss as fl
 from support import catalogue
-from support.cases import VARIANTS
-from support.catalogue import METHODS, PRIMITIVES, REGISTRY, TABLE
+from support.catalogue import METHODS, PRIMITIVES, REGISTRY, TABLE, VARIANTS
 
 pytestmark = [pytest.mark.memory_safety, pytest.mark.same_lines]
 

@@ -1,5 +1,6 @@
 """P9, no silent misuse, of what is no array yet: labels as floats, one-hot rows or words, entries that are
 missing, and the arrays and columns of other libraries. Each is taken where harmless, or told what to do."""
+
 import ml_dtypes
 import numpy as np
 import pytest

@@ -18,7 +18,6 @@ pytestmark = [pytest.mark.memory_safety, pytest.mark.all_kernels(6)]
 
 X, Y = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]), np.array([0, 1])
 
-
 # --- layouts ------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """P9, no silent misuse, of keywords and weights: a parameter outside its domain, a keyword of another library
 and weights whose sum is no number are named before the first write. A mean of nothing warns at the caller's
 line."""
+
 import inspect
 import warnings
 
@@ -11,6 +12,8 @@ import fastloss as fl
 
 pytestmark = [pytest.mark.without_openmp, pytest.mark.all_kernels(2)]
 
+X, Y = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]), np.array([0, 1])
+SCORES, LABELS = np.random.default_rng(0).standard_normal((4, 3)), np.array([0, 2, 1, 1])
 CALLED = {"cross_entropy": fl.cross_entropy, "mse": fl.mse}
 each_loss = pytest.mark.parametrize("name", CALLED)
 
@@ -19,7 +22,6 @@ def arguments(name):
     if name == "mse":
         return np.array([1.0, 2.0]), np.array([0.0, 0.0])
     return np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([0, 1])
-X, Y = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.0]]), np.array([0, 1])
 
 
 # --- parameters -------------------------------------------------------------------------------------------
@@ -182,9 +184,6 @@ def test_the_third_array_may_not_be_none():
     with pytest.raises(TypeError, match="y is None"):
         fl.cosine_embedding(X, X, None)
 
-
-SCORES = np.random.default_rng(0).standard_normal((4, 3))
-LABELS = np.array([0, 2, 1, 1])
 
 # --- weights, keywords, warnings --------------------------------------------------------------------------
 

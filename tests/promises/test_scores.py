@@ -1,7 +1,6 @@
 """P9, no silent misuse, of scores: where a loss wants probabilities or their logarithms, other numbers are
 refused, and the message names the loss that takes logits."""
 
-
 import ml_dtypes
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
 """What every loss of rows and of two vectors is held against."""
+
 import ml_dtypes
 import numpy as np
 import pytest
