@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from tests.layouts import neighbours
+
+from tests.support.layouts import neighbours
 
 CALLS = ("cross_entropy 3,125 x 100", "mse 312,500", "huber 3,000,000", "cross_entropy 16,384 x 1,000")
 Call = Callable[..., Any]

@@ -20,8 +20,6 @@ from typing import Any, assert_type
 import numpy as np
 from numpy.typing import NDArray
 
-from support import ROOT
-
 import fastloss as fl
 
 x: NDArray[np.float32] = np.zeros((2, 3), np.float32)
