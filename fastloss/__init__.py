@@ -42,7 +42,6 @@ from fastloss._losses.metrics import (
     accuracy,
     binary_accuracy,
     entropy,
-    metrics,
     perplexity,
     top_k_accuracy,
     zero_one,
@@ -76,6 +75,7 @@ from fastloss._losses.regression import (
     tweedie,
 )
 from fastloss._losses.vectors import cosine_distance, cosine_embedding
+from fastloss._metric import metrics
 
 # Last: the registry lists the losses in the order in which they are imported.
 from fastloss._streaming.accumulator import Accumulator  # isort: skip

@@ -24,8 +24,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="fastloss", description="fastloss on this machine")
     parser.add_argument("--version", action="version", version=f"fastloss {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    why = "why the loss matters: handwritten digits, then the speed table"
-    for_demo = commands.add_parser("demo", help=why)
+    for_demo = commands.add_parser("demo", help="why the loss matters: digits, then the speed table")
     for_demo.add_argument("--output", default="fastloss_demo.png", help="the picture (default: %(default)s)")
     for_bench = commands.add_parser("bench", help="the speed table alone")
     for_bench.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

@@ -14,7 +14,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -402,6 +402,13 @@ def soft_alone(name: str, value: Any) -> np.ndarray:
     return array
 
 
+def counting(labels: np.ndarray, ignore_index: int | None) -> np.ndarray:
+    """Which rows count: those whose label is not ignored. As the core reads labels, as 64 bits."""
+    if ignore_index is None:
+        return np.ones(labels.shape, bool)
+    return labels.astype(np.int64, copy=False) != ignore_index
+
+
 def spread_weights(value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """sample_weight, or ones, checked and repeated over the trailing axes."""
     if value is None:
@@ -449,66 +456,79 @@ def output(name: str, value: Any, shape: tuple[int, ...], like: str, inputs: dic
     if _core.overlaps_itself(array):
         raise ValueError(f"{name} has strides {array.strides}: its elements must not share memory")
     for other, operand in inputs.items():
-        if share_memory(array, operand) and not (in_place and other == like and _same_place(array, operand)):
+        itself = in_place and other == like and _same_place(array, operand)
+        if not itself and _core.share_memory(array, operand):
             raise ValueError(f"{name} overlaps {other} in memory: it may "
                              + (f"be {like} itself (same address, shape and strides) or " if in_place else "")
                              + "share nothing with any argument")
     return array
 
 
-def share_memory(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two arrays do; views too intricate to tell apart soon count as if they did."""
-    try:
-        return np.shares_memory(a, b, max_work=100_000)  # type: ignore[arg-type]  # NumPy takes any int
-    except np.exceptions.TooHardError:
-        return True
-
-
 def _same_place(a: np.ndarray, b: np.ndarray) -> bool:
     return (a.ctypes.data, a.shape, a.strides, a.itemsize) == (b.ctypes.data, b.shape, b.strides, b.itemsize)
 
 
-def prepare(names: tuple[str, ...], targets: int, pred: Any, target: Any, parameters: _core.Parameters,
-            weight: Any = None, out: Any = None, other_out: Any = None, third: Any = None, axis_: Any = -1,
-            outs: tuple[str, str] = ("out", "hess_out")) -> tuple[Any, ...]:
-    """All operands of a call, converted, or the error that says why not; `outs` names the outputs."""
-    name, target_name = names[:2]
+def prepare(plan: _core.Plan, parameters: _core.Parameters, pred: Any, target: Any, third: Any, weight: Any,
+            out: Any, other_out: Any, axis_: Any) -> tuple[Any, ...]:
+    """All operands of a call, converted, or the error that says why not."""
+    name = plan.names[0]
     axis_ = named_axis(axis_, pred, name)
     x = scores(name, pred)
     shape = x.shape
-    if targets:
+    if plan.rowwise:
         axis_, shape = class_axis(name, x, axis_)
-    if targets & (_core.LABELS | _core.SOFT):
-        t = labels(target_name, target, x, axis_, name, targets)
+    inputs = {name: x}
+    t = None
+    if plan.targets & (_core.LABELS | _core.SOFT):
+        t = inputs[plan.names[1]] = labels(plan.names[1], target, x, axis_, name, plan.targets)
         n = parameters.class_weight
         if n is not None and n.shape[0] != x.shape[axis_]:
             raise ValueError(f"class_weight has {n.shape[0]} entries, {name} has {x.shape[axis_]} classes: "
                              "one each is needed")
-    else:
-        t = elements(target_name, target, x, name)
+    elif plan.targets:
+        t = inputs[plan.names[1]] = elements(plan.names[1], target, x, name)
     if x.dtype != np.float64 and not parameters.fits_float32():
         raise ValueError("the loss's own numbers (but 0), logit_scale, softcap and positive class_weight "
                          f"must be normal numbers in float32, the arithmetic of {x.dtype} {name}")
-    inputs = {name: x, target_name: t}
     array = parameters.array
-    if array is not None and parameters.array_name is not None:
-        if array.shape != x.shape and (not x.shape or array.shape != x.shape[-1:]):
-            raise ValueError(f"{parameters.array_name} has shape {array.shape}, {name} has shape {x.shape}: "
-                             "it must be a number, or one for each entry of the last axis, or of the shape "
-                             f"of {name}")
-        inputs[parameters.array_name] = array
+    if array is not None and plan.array_parameter is not None:
+        inputs[plan.array_parameter] = array_parameter(plan.array_parameter, array, x, name)
     if weight is not None:
-        weight = inputs["sample_weight"] = weights(weight, shape)
-    if third is not None and len(names) > 2:
-        third = inputs[names[2]] = exact_rows(names[2], third, shape, name)
+        weight_name = "weight" if plan.signed_weights else "sample_weight"
+        weight = inputs[weight_name] = weights(weight, shape, weight_name)
+    if third is not None and len(plan.names) > 2:
+        third = inputs[plan.names[2]] = exact_rows(plan.names[2], third, shape, name)
     elif third is not None:
         third = inputs["vector"] = elements("vector", third, x, name)
-    if out is not None:
-        out = output(outs[0], out, x.shape, name, inputs)
-        inputs[outs[0]] = out
-    if other_out is not None:
-        other_out = output(outs[1], other_out, x.shape, name, inputs)
-    return x, t, weight, out, other_out, third, axis_
+    outs = [out, other_out]
+    for i, (out_name, per_row) in enumerate(_outs(plan)):
+        if outs[i] is not None:
+            like, its_shape = (name, x.shape) if not per_row else (_rows_called(plan), shape)
+            outs[i] = inputs[out_name] = output(out_name, outs[i], its_shape, like, inputs, not per_row)
+    return x, t, third, weight, *outs, axis_
+
+
+def _outs(plan: _core.Plan) -> list[tuple[str, bool]]:
+    """Name of each output that a caller may give an array for, and whether it holds one number a row."""
+    as_it_is = plan.reduction == _core.AS_IT_IS
+    roles = [role for role in plan.outputs if role != _core.VALUE or as_it_is]
+    names = ("outs[0]", "outs[1]") if _core.SECOND_GRAD in roles else (
+        "out", "hess_out" if _core.HESS in roles else "out")
+    per_row = (_core.VALUE, _core.LOGSUMEXP, _core.ENTROPY)
+    return [(called, plan.rowwise and role in per_row) for called, role in zip(names, roles)]
+
+
+def _rows_called(plan: _core.Plan) -> str:
+    """What the shape of the rows is told by."""
+    return plan.names[1] if plan.targets else "the rows"
+
+
+def array_parameter(name: str, array: np.ndarray, pred: np.ndarray, pred_name: str) -> np.ndarray:
+    """A loss's own parameter that is an array, of a shape that fits the scores."""
+    if array.shape != pred.shape and (not pred.shape or array.shape != pred.shape[-1:]):
+        raise ValueError(f"{name} has shape {array.shape}, {pred_name} has shape {pred.shape}: it must be a "
+                         f"number, or one for each entry of the last axis, or of the shape of {pred_name}")
+    return array
 
 
 def exact_rows(name: str, value: Any, shape: tuple[int, ...], like: str) -> np.ndarray:
@@ -591,55 +611,68 @@ _RULES = {
 _OTHER_LABELS = {_core.SIGNS: 'labels="01" takes 0 and 1', _core.BITS: 'labels="pm1" takes -1 and 1'}
 
 
-def bad_data(pred: np.ndarray, target: tuple[np.ndarray, np.ndarray | None], weight: np.ndarray | None,
-             p: _core.Parameters, axis: int, label_row: int, weight_row: int, target_row: int,
-             extra_row: int, score_row: int, rule: int, array_rule: int, room: float, log_target: bool,
-             names: Sequence[str]) -> NoReturn:
-    """A row that must not be: its position is counted over the rows in C order."""
-    t, third = target
+class BadRows(NamedTuple):
+    """Of each rule the first row that breaks it, -1 where none does, counted over the rows in C order."""
+
+    label: int
+    weight: int
+    target: int
+    array_parameter: int
+    score: int
+
+
+def bad_data(plan: _core.Plan, p: _core.Parameters, operands: tuple[Any, ...], axis: int, bad: BadRows,
+             rule: int, slack: float) -> NoReturn:
+    """A row that must not be. `rule` is that of the target; scores may break theirs by `slack`."""
+    pred, target, third, weight = operands
+    names = plan.names
     shape = row_shape(pred, axis) if axis >= 0 else pred.shape
-    if label_row >= 0:
-        at = _index(label_row, shape)
-        raise ValueError(f"{names[1]}{_subscript(at)} = {t[at]} is out of range for {pred.shape[axis]} "
+    if bad.label >= 0:
+        at = _index(bad.label, shape)
+        raise ValueError(f"{names[1]}{_subscript(at)} = {target[at]} is out of range for {pred.shape[axis]} "
                          "classes")
-    if weight_row >= 0 and weight is not None:
-        at = _index(weight_row, shape)[: weight.ndim]
+    if bad.weight >= 0:
+        at = _index(bad.weight, shape)[: weight.ndim]
         raise ValueError(f"sample_weight{_subscript(at)} = {weight[at]} must be finite and >= 0")
-    if target_row < 0 and extra_row < 0:
-        _bad_score(pred, t, p, axis, _index(score_row, shape), room, log_target, names[0])
-    if target_row < 0:
-        at = _index(extra_row, shape)
-        extra, name = (third, names[2]) if p.array is None else (p.array, "var")
-        assert extra is not None
-        at = at[len(at) - extra.ndim:]
-        raise ValueError(f"{name}{_subscript(at)} = {extra[at]} {_RULES[array_rule]}")
-    at = _index(target_row, shape)
+    if bad.target >= 0:
+        _bad_target(names[1], target, axis, _index(bad.target, shape), rule)
+    if bad.array_parameter >= 0:
+        at = _index(bad.array_parameter, shape)
+        array, name, its_rule = third, names[-1], _core.SIGNS
+        if p.array is not None and plan.array_parameter is not None:
+            array, name, its_rule = p.array, plan.array_parameter, plan.array_rule
+        at = at[len(at) - array.ndim:]
+        raise ValueError(f"{name}{_subscript(at)} = {array[at]} {_RULES[its_rule]}")
+    _bad_score(plan, p, pred, target, axis, _index(bad.score, shape), slack)
+
+
+def _bad_target(name: str, target: np.ndarray, axis: int, at: tuple[int, ...], rule: int) -> NoReturn:
     if axis < 0:
         hint = f": {_OTHER_LABELS[rule]}" if rule in _OTHER_LABELS else ""
-        raise ValueError(f"{names[1]}{_subscript(at)} = {t[at]} {_RULES[rule]}{hint}")
-    row = np.moveaxis(t, axis, -1)[at]
+        raise ValueError(f"{name}{_subscript(at)} = {target[at]} {_RULES[rule]}{hint}")
+    row = np.moveaxis(target, axis, -1)[at]
     c = int(np.flatnonzero(row < 0)[0])
     at = (*at[:axis], c, *at[axis:])
-    raise ValueError(f"{names[1]}{_subscript(at)} = {row[c]} is negative: soft targets must be >= 0")
+    raise ValueError(f"{name}{_subscript(at)} = {row[c]} is negative: soft targets must be >= 0")
 
 
-def _bad_score(pred: np.ndarray, target: np.ndarray, p: _core.Parameters, axis: int, at: tuple[int, ...],
-               room: float, log_target: bool, name: str) -> NoReturn:
+def _bad_score(plan: _core.Plan, p: _core.Parameters, pred: np.ndarray, target: np.ndarray, axis: int,
+               at: tuple[int, ...], slack: float) -> NoReturn:
     """The first score of that row which the loss reads and which breaks its rule."""
+    of_probabilities = plan.score_rule == _core.PROBABILITY
     if axis >= 0:
         row = np.moveaxis(pred, axis, -1)[at].astype(np.float64)
-        bad = row > (1 + room if p.score_rule == _core.PROBABILITY else room)
-        bad |= (row < -room) & (p.score_rule == _core.PROBABILITY)
-        if not p.reads_all and target.ndim == pred.ndim:
+        bad = row > (1 + slack if of_probabilities else slack)
+        bad |= (row < -slack) & of_probabilities
+        if not plan.reads_all_scores and target.ndim == pred.ndim:
             mass = np.moveaxis(target, axis, -1)[at]
-            bad &= mass != (-np.inf if log_target else 0)
-        elif not p.reads_all:
+            bad &= mass != (-np.inf if p.log_target else 0)
+        elif not plan.reads_all_scores:
             bad &= np.arange(len(row)) == target[at]
         at = (*at[:axis], int(np.flatnonzero(bad & np.isfinite(row))[0]), *at[axis:])
-    what, where = ("probability", "lie in [0, 1]") if p.score_rule == _core.PROBABILITY else (
-        "log-probability", "be <= 0")
-    raise ValueError(f"{name}{_subscript(at)} = {pred[at]} is no {what}, which must {where}: for raw scores "
-                     f"(logits) take {p.of_logits}")
+    what, where = ("probability", "lie in [0, 1]") if of_probabilities else ("log-probability", "be <= 0")
+    raise ValueError(f"{plan.names[0]}{_subscript(at)} = {pred[at]} is no {what}, which must {where}: for "
+                     f"raw scores (logits) take {plan.of_logits}")
 
 
 def _index(row: int, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -650,18 +683,10 @@ def _subscript(at: Sequence[int]) -> str:
     return f"[{', '.join(map(str, at))}]" if len(at) else ""
 
 
-def of_ratios(weight: np.ndarray | None, total: float) -> np.ndarray:
-    """Weights of the same ratios, whose sum is a normal number where `total` is none: infinite, subnormal."""
-    w = np.asarray(1.0 if weight is None else weight, np.float64)
-    if np.isinf(total):
-        return np.asarray(w * 2.0**-64)
-    return np.asarray(w * 2.0**200) if 0 < total < sys.float_info.min else w
-
-
 def of_normal_sum(weights: np.ndarray) -> np.ndarray:
     """The weights, or others of the same ratios if their sum is no normal number."""
     with np.errstate(over="ignore"):
-        return of_ratios(weights, float(weights.sum()))
+        return _core.of_ratios(weights, float(weights.sum()))
 
 
 def sum_overflows() -> NoReturn:

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastloss import _check, _core, boosting
-from fastloss._loss import Loss, taken
-from fastloss._losses.intercepts import identity
+from fastloss import _check, boosting
+from fastloss._declared import taken
+from fastloss._loss import Loss
+from fastloss._losses.intercepts import link_of
 from fastloss._optional import require
 
 _OWN: dict[str, Any] = {"loss": None, "loss_params": None, "hessian": None,
@@ -115,11 +116,11 @@ class _Task(NamedTuple):
     n_threads: int | None
 
     def inverse_link(self, raw: np.ndarray) -> np.ndarray:
-        return self.loss.inverse_link(raw, **taken(self.loss._inverse_link, self.parameters))
+        return self.loss.inverse_link(raw, **taken(self.loss.facts.inverse_link, self.parameters))
 
     @property
     def predicts_raw(self) -> bool:
-        return self.loss._inverse_link is identity or self.parameters.get("log_input") is False
+        return link_of(self.loss.facts.inverse_link, self.parameters) == "identity"
 
     def start(self, y: np.ndarray, weight: np.ndarray | None) -> Any:
         """The best constant, or one for each column of scores."""
@@ -128,12 +129,13 @@ class _Task(NamedTuple):
         for at in np.argwhere(~np.isfinite(y))[:1]:
             raise ValueError(f"y[{', '.join(map(str, at))}] = {y[tuple(at)]} must be finite")
         if self.loss._rowwise:
-            best = self.loss._start or self.loss._intercept
+            best = self.loss.facts.start or self.loss._intercept
             if best is None:
                 return np.zeros(self.columns)
             return best(y, weight, n_classes=self.columns, **taken(best, self.parameters))
-        if self.columns > 1 and "q" in self.parameters:
-            return np.array([self.loss.intercept(y, weight, q=q) for q in self.parameters["q"]])
+        each = self.loss.facts.column_parameter
+        if self.columns > 1 and each in self.parameters:
+            return np.array([self.loss.intercept(y, weight, **{each: value}) for value in self.parameters[each]])
         if y.ndim == 2 and y.shape[1] > 1:
             return np.array([self.loss.intercept(column, weight, **self.parameters) for column in y.T])
         return self.loss.intercept(y.reshape(-1), weight, **self.parameters)
@@ -155,19 +157,20 @@ def _task(model: Any, n_classes: int | None) -> _Task:
     if n_classes is None:
         if loss._rowwise:
             raise ValueError(f"loss = {loss.__name__!r} is of class scores: it is for the classifier")
-        if np.ndim(parameters.get("q", 0)):
-            columns = len(parameters["q"])
+        each = loss.facts.column_parameter
+        if each is not None and np.ndim(parameters.get(each, 0)):
+            columns = len(parameters[each])
             if columns == 0:
-                raise ValueError("q is empty: it must be a number in (0, 1) or several of them")
+                raise ValueError(f"{each} is empty: it must be a number or several of them")
             if columns == 1:
-                [parameters["q"]] = parameters["q"]
+                [parameters[each]] = parameters[each]
     elif loss._rowwise:
-        if not loss._targets & _core.LABELS:
+        if loss.facts.target == "soft":
             raise ValueError(f"loss = {loss.__name__!r} compares distributions: a classifier needs a loss of "
                              "labels")
         columns = max(n_classes, 2)
     else:
-        if not loss._binary:
+        if loss.facts.target != "binary":
             raise ValueError(f"loss = {loss.__name__!r} is of numbers, not of classes: it is for the "
                              "regressor")
         if n_classes > 2:
@@ -206,7 +209,7 @@ def _metrics(library: str, given: Any, task: _Task) -> list[Any]:
                 raise TypeError(f"eval_metric = {metric!r} must be a function, a name, or a list of them")
             continue
         for name in metric.lower().split(","):
-            of_order = task.loss._binary and name.partition("@")[0].strip() in _OF_ORDER
+            of_order = task.loss.facts.target == "binary" and name.partition("@")[0].strip() in _OF_ORDER
             of_raw = task.predicts_raw and task.n_classes is None and task.columns == 1
             if not (of_order or of_raw or name.strip() in _NO_METRIC):
                 raise ValueError(f"eval_metric = {metric!r} would be computed from raw scores, not from the "
@@ -387,7 +390,7 @@ def _deciding(learner: Any, base: Any) -> Any:
         """Without a loss by name the number of classes chooses among those that have them."""
         fitted = getattr(model, "_fitted", None)
         loss = model.loss if fitted is None else fitted.loss
-        return loss is None or boosting.of_raw_scores(loss)._inverse_link is not identity
+        return loss is None or link_of(boosting.of_raw_scores(loss).facts.inverse_link, {}) != "identity"
 
     class Classifier(learner):  # type: ignore[misc]
         def __sklearn_tags__(self) -> Any:

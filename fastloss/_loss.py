@@ -1,9 +1,10 @@
-"""class Loss: what every loss can do. A loss itself is declared in the module of its family.
+"""What every loss can do: class Loss. A loss itself is declared in the module of its family.
 
 A declaration is a function: its signature and docstring are the loss's, its body checks the loss's own
-parameters and gives them to the core.
+parameters and gives them to the core. Whatever else is known of the loss is an argument of its declaration,
+and is read from there (`Facts`).
 
-    @elementwise(hessian=True)
+    @elementwise(hessian=True, intercept=mean, inverse_link=identity)
     def mse(pred, target):
         '''Mean squared error ...'''
         return Parameters()
@@ -14,24 +15,27 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
-from fastloss import _check, _core
-from fastloss._core import GRAD, HESS, HVP, SECOND, VALUE, Parameters
-
-_REDUCTIONS = {"mean": _core.MEAN, "sum": _core.SUM, "none": _core.NONE}
-_TALLY = object()  # no caller can name it
-_KERNELS = _core.kernels()
-_TARGETS = {"labels": _core.LABELS, "soft": _core.SOFT, "both": _core.LABELS | _core.SOFT}
+from fastloss import _call, _check, _core
+from fastloss._core import GRAD, HESS, HVP, SECOND_GRAD, VALUE, Parameters, Plan
+from fastloss._declared import COMMON, Declared, Tally, taken
+from fastloss._losses.intercepts import best_constant
 
 _registry: dict[str, Loss] = {}
 losses: Mapping[str, Loss] = MappingProxyType(_registry)
 
-_PLAIN = frozenset((int, float, bool, str, type(None)))
-_MADE = 64  # sets of parameters a loss remembers
-
 Declaration = Callable[..., Parameters]
+
+_REDUCTIONS = {"mean": _core.MEAN, "sum": _core.SUM, "none": _core.NONE}
+_TARGETS = {
+    "numbers": _core.NUMBERS, "counts": _core.NUMBERS, "binary": _core.NUMBERS, "labels": _core.LABELS,
+    "soft": _core.SOFT, "labels or soft": _core.LABELS | _core.SOFT, "vectors": _core.VECTORS,
+}
+_SCORES = {"raw": _core.ANY, "probabilities": _core.PROBABILITY, "log-probabilities": _core.LOG_PROBABILITY}
 
 # What methods take beside the loss's own arguments: an operand more, and where results go.
 _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -48,38 +52,51 @@ _ABSENT = {
 }
 
 
-class Loss:
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of a loss beside its numbers."""
+
+    target: str = "numbers"  # what it is compared with, a key of _TARGETS
+    scores: str = "raw"  # what its first argument holds: "raw" scores, "probabilities", "log-probabilities"
+    of_logits: str | None = None  # the loss of raw scores, where it is one of probabilities
+    inverse_link: Callable[..., Any] | None = None
+    start: Callable[..., Any] | None = None  # where boosting starts, if that is not the intercept
+    piecewise_linear: bool = False  # it has no Hessian, and 1 stands in for it
+    bound: str | None = None  # boosting steps better by it: of "residual"s, which wants a floor, or a "rate"
+    softmax_hessian: bool = False  # its Hessian is a multiple of p (1 - p), which libraries scale
+    column_parameter: str | None = None  # of which each entry is a model, a column of scores, of its own
+    second_grad: str | None = None  # the array parameter that has a gradient too
+
+
+class Loss(Declared):
     """A loss function: call it for the value, or ask it for derivatives."""
 
-    __name__: str
-    __signature__: inspect.Signature
+    _gives: tuple[tuple[int, ...], ...] = ((VALUE,), (VALUE, GRAD), (GRAD,))
 
-    def __init__(self, declaration: Declaration, kernel: int, *, targets: int = 0,
-                 intercept: Callable[..., Any] | None = None,
-                 inverse_link: Callable[..., Any] | None = None, bound: str | None = None,
-                 binary: bool = False, start: Callable[..., Any] | None = None) -> None:
-        self.__name__ = self.__qualname__ = declaration.__name__.removeprefix("_")
-        self.__doc__ = inspect.getdoc(declaration)
-        self.__module__ = "fastloss"
-        self._parameters = declaration
-        self._kernel = kernel
-        self._targets = targets
-        self._made: dict[Any, Parameters] = {}
-        self._fixed: dict[str, Any] = {}  # by bind
-        self._rowwise = targets != 0
+    def __init__(self, declaration: Declaration, plan: Plan, facts: Facts,
+                 intercept: Callable[..., Any] | None = None) -> None:
+        super().__init__(declaration, COMMON | {"axis": -1} if plan.rowwise else COMMON)
+        self.facts = facts
+        self._rowwise = plan.rowwise
+        # Of an elementwise loss `intercept` is a solver, of a loss of rows the whole function.
         self._intercept = intercept
-        self._inverse_link = inverse_link
-        self._bound = bound
-        self._binary = binary
-        self._start = start
-        own = list(inspect.signature(declaration).parameters.values())
-        self._names = tuple(p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD)
-        self._keywords = frozenset(p.name for p in own if p.kind is p.KEYWORD_ONLY)
-        required = any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in own)
-        self._default = None if required else self._own({})
-        self.__signature__ = inspect.Signature(own + _common(self._rowwise))
+        if intercept is not None and not plan.rowwise:
+            self._intercept = partial(best_constant, self, intercept)
+        self._fixed: dict[str, Any] = {}  # by bind
+        self._follow(plan)
         self._sign_methods()
         _registry[self.__name__] = self
+
+    def _follow(self, plan: Plan) -> None:
+        """The plans of all methods, by what they give and how it is reduced."""
+        self._plan = plan
+        self._plans = {outputs: {name: plan.giving(outputs, how) for name, how in _REDUCTIONS.items()}
+                       for outputs in self._gives}
+        self._tally_plan = plan.giving((VALUE,), _core.TALLY)
+        self._default: Parameters | None = None
+        signature = self.__signature__.parameters.values()
+        if not any(p.default is p.empty for p in signature if p.kind is p.KEYWORD_ONLY):
+            self._default = self._own({})
 
     def _sign_methods(self) -> None:
         """Each method anew, with the full signature of this loss; that costs a call nothing."""
@@ -91,7 +108,7 @@ class Loss:
                 more = [inspect.Parameter(each, inspect.Parameter.POSITIONAL_OR_KEYWORD) for each in operand]
                 out = [inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=None) for each in outs]
                 self._sign(name, [*operands, *more, *keywords, *out])
-        for name, function in (("intercept", self._intercept), ("inverse_link", self._inverse_link)):
+        for name, function in (("intercept", self._intercept), ("inverse_link", self.facts.inverse_link)):
             if function is not None:
                 takes = list(inspect.signature(function).parameters.values())
                 fixed = [p.replace(default=self._fixed.get(p.name, p.default)) for p in takes]
@@ -131,16 +148,19 @@ class Loss:
         _check.keywords(f"{self.__name__}.bind", parameters, sorted(self._keywords))
         if not parameters:
             return self
-        bound: Loss = object.__new__(type(self))
-        # Copies, since a caller may write to what was given.
-        bound.__dict__.update(self.__dict__, _made={}, _fixed={**self._fixed, **copy.deepcopy(parameters)})
         signature = self.__signature__.parameters.values()
-        fixed = [p.replace(default=bound._fixed.get(p.name, p.default)) for p in signature]
-        bound.__signature__ = inspect.Signature(fixed)
-        required = any(p.default is p.empty for p in fixed if p.kind is p.KEYWORD_ONLY)
-        bound._default = None if required else bound._own({})
-        bound._sign_methods()
-        return bound
+        # Copies, since a caller may write to what was given.
+        fixed = {**self._fixed, **copy.deepcopy(parameters)}
+        signed = inspect.Signature([p.replace(default=fixed.get(p.name, p.default)) for p in signature])
+        return self._twin(self._plan, _fixed=fixed, __signature__=signed)
+
+    def _twin(self, plan: Plan, **changes: Any) -> Loss:
+        """The same loss by another plan, or with other parameters fixed."""
+        twin: Loss = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, _made={}, **changes)
+        twin._follow(plan)
+        twin._sign_methods()
+        return twin
 
     def _parted(self) -> tuple[Loss, dict[str, Any]]:
         """The loss of the registry, and what is fixed of it."""
@@ -148,7 +168,7 @@ class Loss:
 
     def __call__(self, *args: Any, reduction: str = "mean", sample_weight: Any = None, normalizer: Any = None,
                  n_threads: Any = None, **parameters: Any) -> Any:
-        return self._run(VALUE, args, parameters, reduction, sample_weight, normalizer, n_threads)
+        return self._run((VALUE,), args, parameters, reduction, sample_weight, normalizer, n_threads)
 
     def value_and_grad(self, *args: Any, reduction: str = "mean", sample_weight: Any = None,
                        normalizer: Any = None, out: Any = None, n_threads: Any = None,
@@ -159,12 +179,12 @@ class Loss:
         argument and any supported float dtype, which may be the first argument itself. Returns
         `(value, grad)`; the gradient is that of the reduced value, for "none" that of the sum.
         """
-        return self._run(VALUE | GRAD, args, parameters, reduction, sample_weight, normalizer, n_threads, out)
+        return self._run((VALUE, GRAD), args, parameters, reduction, sample_weight, normalizer, n_threads, out)
 
     def grad(self, *args: Any, reduction: str = "mean", sample_weight: Any = None, normalizer: Any = None,
              out: Any = None, n_threads: Any = None, **parameters: Any) -> Any:
         """The gradient alone; arguments as for `value_and_grad`."""
-        return self._run(GRAD, args, parameters, reduction, sample_weight, normalizer, n_threads, out)
+        return self._run((GRAD,), args, parameters, reduction, sample_weight, normalizer, n_threads, out)
 
     def intercept(self, target: Any, sample_weight: Any = None, **parameters: Any) -> Any:
         """The constant raw score that minimises the mean loss over `target`: where boosting starts.
@@ -182,104 +202,59 @@ class Loss:
 
     def inverse_link(self, raw: Any, **options: Any) -> Any:
         """What a raw score means on the scale of the target: a probability, a rate, or itself."""
-        if self._inverse_link is None:
+        link = self.facts.inverse_link
+        if link is None:
             raise AttributeError(f"{self.__name__} has no inverse_link: its arguments are vectors")
-        return self._inverse_link(raw, **{**taken(self._inverse_link, self._fixed), **options})
+        return link(raw, **{**taken(link, self._fixed), **options})
 
-    def _boosted(self, pred: Any, target: Any, parameters: dict[str, Any], sample_weight: Any, out: Any,
-                 hess_out: Any, n_threads: Any, factor: float, least: float, floor: float = -1.0) -> None:
-        """Of the sum: gradient, and Hessian times a factor, no less than `least` times the row's weight. From
-        0 on, `floor` asks for the bound of the loss in place of its Hessian. The outs are the adapter's:
-        after an error nobody sees them."""
-        self._run(GRAD | HESS, (pred, target), parameters, "sum", sample_weight, None, n_threads, out,
-                  hess_out, hess_factor=factor, hess_least=least, fresh=True, hess_floor=floor)
+    def _boosted(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
+                 outs: tuple[Any, Any], n_threads: Any, **hessian: Any) -> None:
+        """Of the sum: gradient and Hessian, as `hessian` says (Plan.giving). The outs are the adapter's: after
+        an error nobody sees them."""
+        plan = self._plan.giving((GRAD, HESS), _core.SUM, fresh=True, **hessian)
+        self._computed(plan, args, parameters, sample_weight, n_threads, *outs)
 
     def _tally(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
-               n_threads: Any) -> tuple[float, float, int]:
+               n_threads: Any) -> Tally:
         """Sum of the weighted losses, what the mean divides it by, and how many rows or elements count."""
-        return self._run(VALUE, args, parameters, _TALLY, sample_weight, None, n_threads)
+        total, divisor, counted = self._computed(self._tally_plan, args, parameters, sample_weight, n_threads)
+        return Tally((total,), divisor, counted)
 
-    def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], reduction: Any, weight: Any,
-             normalizer: Any, n_threads: Any, out: Any = None, other_out: Any = None,
-             vector: Any = None, hess_factor: float = 1.0, hess_least: float = 0.0,
-             fresh: bool = False, hess_floor: float = -1.0) -> Any:
-        if len(args) != len(self._names):
-            args = self._bind(args, parameters)
-        pred, target, *third = args
-        if third:
-            vector = third[0]
-            if vector is None:
-                raise TypeError(f"{self._names[2]} is None: it must be an array of one number a row")
-        axis = parameters.pop("axis", -1) if parameters and self._rowwise else -1
-        p = self._own(parameters) if parameters or self._default is None else self._default
-        how = _REDUCTIONS.get(reduction) if isinstance(reduction, str) else None
-        if how is None:
-            if reduction is not _TALLY:
-                _check.reduction(reduction)
-            how = _core.TALLY
+    def _run(self, outputs: tuple[int, ...], args: tuple[Any, ...], parameters: dict[str, Any], reduction: Any,
+             weight: Any, normalizer: Any, n_threads: Any, out: Any = None, other_out: Any = None,
+             vector: Any = None) -> Any:
+        plan = self._plans[outputs].get(reduction) if isinstance(reduction, str) else None
+        if plan is None:
+            _check.reduction(reduction)
         if normalizer is not None:
             normalizer = _check.normalizer(normalizer, reduction)
+        return self._computed(plan, args, parameters, weight, n_threads, out, other_out, vector, normalizer)
+
+    def _computed(self, plan: Plan, args: tuple[Any, ...], parameters: dict[str, Any], weight: Any,
+                  n_threads: Any, out: Any = None, other_out: Any = None, vector: Any = None,
+                  normalizer: float | None = None) -> Any:
+        """What a plan of this loss gives of the arguments of a method."""
+        if len(args) != len(self._names):
+            args = self._bind(args, parameters)
+        if len(args) > 2:
+            vector = args[2]
+            if vector is None:
+                raise TypeError(f"{self._names[2]} is None: it must be an array of one number a row")
+        p, axis = self._default, -1
+        if parameters or p is None:
+            axis = parameters.pop("axis", -1) if self._rowwise else -1
+            if parameters or p is None:
+                p = self._own(parameters)
         if n_threads is not None:
             n_threads = _check.n_threads(n_threads)
-        result = _core.run(self._kernel, self._targets, self._names, pred, target, vector, p, want, how,
-                           weight, normalizer, out, other_out, axis, n_threads, hess_factor, hess_least,
-                           fresh, hess_floor)
-        if result is not None:
-            return result
-        outs = ("outs[0]", "outs[1]") if want & SECOND else ("out", "hess_out")
-        x, t, w, o, h, v, axis = _check.prepare(self._names, self._targets, pred, target, p, weight, out,
-                                                other_out, vector, axis, outs)
-        result = _core.run(self._kernel, self._targets, self._names, x, t, v, p, want, how, w, normalizer, o,
-                           h, axis, n_threads, hess_factor, hess_least, fresh, hess_floor)
-        if result is None:
-            raise TypeError(f"{self.__name__}: these arguments cannot be used together")
-        return _handed(result, (o, out), (h, other_out))
-
-    def _own(self, parameters: dict[str, Any]) -> Parameters:
-        """What the loss's own keywords come to. Plain values are checked once: a small call would wait."""
-        types = tuple(map(type, parameters.values()))
-        if not _PLAIN.issuperset(types):
-            return self._make(parameters)
-        key = (types, *parameters.items())  # the types too: True == 1.0
-        made = self._made.get(key)
-        if made is None:
-            made = self._make(parameters)
-            if len(self._made) >= _MADE:
-                self._made.clear()
-            self._made[key] = made
-        return made
+        return _call.run(plan, p, args[0], args[1], vector, weight, out, other_out, axis, normalizer, n_threads)
 
     def _make(self, parameters: dict[str, Any]) -> Parameters:
-        if not self._keywords.issuperset(parameters):
-            shown = [*self.__signature__.parameters][len(self._names):]
-            _check.keywords(self.__name__, parameters, self._keywords, [*shown, "out"])
-        return self._parameters(*(None for _ in self._names), **{**self._fixed, **parameters})
+        return super()._make({**self._fixed, **parameters})
 
     def _of_any_scores(self) -> Loss:
         """The same loss without the rule of its scores, for adapters of those who have none."""
-        twin: Loss = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, _made={})
-
-        def make(parameters: dict[str, Any]) -> Parameters:
-            made = self._make(parameters)
-            made.score_rule = _core.ANY
-            return made
-
-        twin._make = make  # type: ignore[method-assign]
-        twin._default = twin._own({})
-        twin._sign_methods()
-        return twin
-
-    def _bind(self, args: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[Any, ...]:
-        """The arrays, where they were passed by name."""
-        given = dict(zip(self._names, args))
-        for name in self._names[len(args):]:
-            if name in parameters:
-                given[name] = parameters.pop(name)
-        if len(args) > len(self._names) or len(given) < len(self._names):
-            raise TypeError(f"{self.__name__} takes {' and '.join(self._names)}, and keywords; "
-                            f"{len(args)} positional arguments were given")
-        return tuple(given[name] for name in self._names)
+        return self._twin(self._plan.of_any_scores())
 
     def __getattr__(self, name: str) -> Any:
         if name in _ABSENT:
@@ -299,18 +274,10 @@ def _with_fixed(name: str, fixed: dict[str, Any]) -> Loss:
     return _registry[name].bind(**fixed)
 
 
-def taken(function: Any, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Those that a function takes."""
-    if not parameters:
-        return parameters
-    known = inspect.signature(function).parameters.values()
-    anything = any(p.kind is p.VAR_KEYWORD for p in known)
-    names = {p.name for p in known}
-    return {name: value for name, value in parameters.items() if anything or name in names}
-
-
 class LossWithHessian(Loss):
     """A loss whose diagonal Hessian is defined."""
+
+    _gives = (*Loss._gives, (GRAD, HESS))
 
     def grad_and_hess(self, *args: Any, reduction: str = "mean", sample_weight: Any = None,
                       normalizer: Any = None, out: Any = None, hess_out: Any = None, n_threads: Any = None,
@@ -320,12 +287,14 @@ class LossWithHessian(Loss):
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
-        return self._run(GRAD | HESS, args, parameters, reduction, sample_weight, normalizer, n_threads, out,
+        return self._run((GRAD, HESS), args, parameters, reduction, sample_weight, normalizer, n_threads, out,
                          hess_out)
 
 
 class SoftmaxLoss(LossWithHessian):
     """A loss of class scores through the softmax, with Hessian-vector products."""
+
+    _gives = (*LossWithHessian._gives, (HVP,))
 
     def hvp(self, *args: Any, reduction: str = "mean", sample_weight: Any = None, normalizer: Any = None,
             out: Any = None, n_threads: Any = None, **parameters: Any) -> Any:
@@ -337,12 +306,14 @@ class SoftmaxLoss(LossWithHessian):
         *arrays, vector = (*args, parameters.pop("vector")) if "vector" in parameters else args or (None,)
         if vector is None or len(arrays) > 2:
             raise TypeError(f"hvp takes {self._names[0]}, {self._names[1]} and vector, and keywords")
-        return self._run(HVP, tuple(arrays), parameters, reduction, sample_weight, normalizer, n_threads, out,
+        return self._run((HVP,), tuple(arrays), parameters, reduction, sample_weight, normalizer, n_threads, out,
                          vector=vector)
 
 
-class _TwoGradients:
+class _TwoGradients(Loss):
     """A loss with a second argument that has a gradient."""
+
+    _gives = (*Loss._gives, (VALUE, GRAD, SECOND_GRAD))
 
     def value_and_grads(self, *args: Any, reduction: str = "mean", sample_weight: Any = None,
                         normalizer: Any = None, outs: Any = None, n_threads: Any = None,
@@ -353,96 +324,76 @@ class _TwoGradients:
         `(value, (grad_first, grad_second))`, both of the shape of the first argument.
         """
         first, second = (None, None) if outs is None else _check.pair("outs", outs)
-        run: Any = self._run  # type: ignore[attr-defined]
-        return run(VALUE | GRAD | SECOND, args, parameters, reduction, sample_weight, normalizer, n_threads,
-                   first, second)
+        value, *grads = self._run((VALUE, GRAD, SECOND_GRAD), args, parameters, reduction, sample_weight,
+                                  normalizer, n_threads, first, second)
+        return value, tuple(grads)
 
 
-class VectorLoss(_TwoGradients, Loss):
+class VectorLoss(_TwoGradients):
     """A loss of two vectors a row."""
 
 
 class ParameterLoss(_TwoGradients, LossWithHessian):
     """An elementwise loss with a gradient by its own array parameter too."""
 
-    def _run(self, want: int, args: tuple[Any, ...], parameters: dict[str, Any], *rest: Any,
+    _gives = (*LossWithHessian._gives, (VALUE, GRAD, SECOND_GRAD))
+
+    def _run(self, outputs: tuple[int, ...], args: tuple[Any, ...], parameters: dict[str, Any], *rest: Any,
              **more: Any) -> Any:
-        if want & SECOND:
+        if SECOND_GRAD in outputs:
             if len(args) != len(self._names):
                 args = self._bind(args, parameters)
             pred, array = _check.as_array(self._names[0], args[0]), self._own(parameters).array
             if array is None or array.shape != pred.shape:
-                shape = "a number" if array is None else f"of shape {array.shape}"
-                raise ValueError(f"{self._second} is {shape}, {self._names[0]} has shape {pred.shape}: "
-                                 f"for a gradient by {self._second} they must match exactly")
-        return super()._run(want, args, parameters, *rest, **more)
-
-    _second: str
+                shape, name = "a number" if array is None else f"of shape {array.shape}", self.facts.second_grad
+                raise ValueError(f"{name} is {shape}, {self._names[0]} has shape {pred.shape}: for a gradient "
+                                 f"by {name} they must match exactly")
+        return super()._run(outputs, args, parameters, *rest, **more)
 
 
-def _handed(result: Any, *pairs: tuple[Any, Any]) -> Any:
-    """The result with the caller's own object for each part that was written into it."""
-    if isinstance(result, tuple):
-        return tuple(_handed(part, *pairs) for part in result)
-    for array, given in pairs:
-        if result is array and given is not None:
-            return given
-    return result
-
-
-def _common(rowwise: bool) -> list[inspect.Parameter]:
-    defaults: dict[str, Any] = {"reduction": "mean", "sample_weight": None, "normalizer": None,
-                                "n_threads": None}
-    if rowwise:
-        defaults["axis"] = -1
-    return [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
-            for name, value in defaults.items()]
-
-
-def elementwise(*, hessian: bool, intercept: Callable[..., Any], inverse_link: Callable[..., Any],
-                second: str | None = None, bound: str | None = None,
-                binary: bool = False) -> Callable[[Declaration], Any]:
+def elementwise(*, hessian: bool, intercept: Callable[..., Any], array_parameter: str | None = None,
+                array_rule: int = _core.ANY, **facts: Any) -> Callable[[Declaration], Any]:
     """Declares an elementwise loss; its kernel is the core's function of the same name.
 
-    `second` names the array parameter that has a gradient of its own. `bound`: its kernel has one,
-    by which boosting steps better than by the Hessian; of "residual"s, which wants a floor for them, or of a
-    "rate", which does not. `binary`: its target is one of two classes, or the probability of the second.
+    `intercept` solves for the best constant (_losses/intercepts.py). `array_parameter` names the parameter that may
+    be an array, of numbers that keep `array_rule`. `facts` are those of `Facts`.
     """
-    kind: type[Loss] = LossWithHessian if hessian else Loss
+    known = Facts(**facts)
+    kind: type[Loss] = ParameterLoss if known.second_grad else LossWithHessian if hessian else Loss
 
     def declare(declaration: Declaration) -> Loss:
-        kernel = _KERNELS[declaration.__name__]
-        if second is None:
-            return kind(declaration, kernel, intercept=intercept, inverse_link=inverse_link, bound=bound,
-                        binary=binary)
-        loss = ParameterLoss(declaration, kernel, intercept=intercept, inverse_link=inverse_link)
-        loss._second = second
-        return loss
+        plan = _planned(declaration, known, array_parameter=array_parameter and (array_parameter, array_rule))
+        return kind(declaration, plan, known, intercept)
 
     return declare
 
 
-def rowwise(*, targets: str, hessian: bool, intercept: Callable[..., Any] | None,
-            inverse_link: Callable[..., Any], kernel: str | None = None, kind: type[Loss] | None = None,
-            start: Callable[..., Any] | None = None) -> Callable[[Declaration], Any]:
+def rowwise(*, intercept: Callable[..., Any] | None, kernel: str | None = None, hessian: bool = False,
+            kind: type[Loss] | None = None, reads_all_scores: bool = False, mean_of_rows: bool = False,
+            **facts: Any) -> Callable[[Declaration], Any]:
     """Declares a loss of rows; its kernel is the core's of the same name, or of the name given.
 
-    `targets`: "labels", "soft" or "both". `start`: where boosting starts, if that is not the intercept.
+    `reads_all_scores`: not only those whose target is not 0. `mean_of_rows`: the mean divides by the rows that count,
+    whatever the weights of their classes. `facts` are those of `Facts`.
     """
-    chosen = kind or (LossWithHessian if hessian else Loss)
+    known = Facts(**facts)
 
     def declare(declaration: Declaration) -> Loss:
-        name = kernel or declaration.__name__
-        return chosen(declaration, _KERNELS[name], targets=_TARGETS[targets], intercept=intercept,
-                      inverse_link=inverse_link, start=start)
+        plan = _planned(declaration, known, kernel, rowwise=True, reads_all_scores=reads_all_scores,
+                        mean_of_rows=mean_of_rows)
+        return (kind or (LossWithHessian if hessian else Loss))(declaration, plan, known, intercept)
 
     return declare
 
 
 def vectors() -> Callable[[Declaration], Any]:
     """Declares a loss of two vectors a row; its kernel is the core's of the same name."""
+    known = Facts(target="vectors")
+    return lambda declaration: VectorLoss(declaration, _planned(declaration, known, rowwise=True), known)
 
-    def declare(declaration: Declaration) -> Loss:
-        return VectorLoss(declaration, _KERNELS[declaration.__name__], targets=_core.VECTORS)
 
-    return declare
+def _planned(declaration: Declaration, facts: Facts, kernel: str | None = None, **more: Any) -> Plan:
+    parameters = inspect.signature(declaration).parameters.values()
+    names = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+    return Plan(kernel or declaration.__name__, names, targets=_TARGETS[facts.target],
+                scores=_SCORES[facts.scores], of_logits=facts.of_logits, **more)

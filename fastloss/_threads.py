@@ -56,3 +56,7 @@ def available() -> int:
     except AttributeError:  # not Linux
         processors = os.cpu_count() or 1
     return min(processors, _quota() or processors)
+
+
+# By name when it is asked: a test puts another in its place.
+_core.set_available(lambda: available())

@@ -29,7 +29,7 @@ import numpy as np
 from fastloss import _check
 from fastloss._buffer_pool import BufferPool
 from fastloss._loss import Loss, LossWithHessian, VectorLoss, losses
-from fastloss._losses.metrics import Metric, metrics
+from fastloss._metric import Metric, metrics
 
 __all__ = ["lightgbm_metric", "lightgbm_objective", "xgboost_metric", "xgboost_objective"]
 
@@ -43,9 +43,6 @@ _ALONE = 1 << 22
 # Derivatives of 64 kB to 64 MB a round are written where those of the round before were, if nobody has them.
 _buffers = BufferPool(1 << 16, 1 << 26)
 
-_HIGHER_IS_BETTER = frozenset({"accuracy", "binary_accuracy", "top_k_accuracy"})
-_PIECEWISE_LINEAR = frozenset({"mae", "quantile", "epsilon_insensitive", "mape", "hinge", "perceptron",
-                               "multiclass_hinge", "categorical_hinge"})
 _RESERVED = frozenset({"reduction", "sample_weight", "normalizer", "axis", "out", "hess_out"})
 
 
@@ -198,7 +195,9 @@ class _Adapter:
         self.n_threads = parameters.pop("n_threads", None)
         self.parameters = parameters
         # Several quantiles at once, of one label a row: as many columns of scores.
-        self._columns = np.size(parameters["q"]) if np.ndim(parameters.get("q", 0)) == 1 else 0
+        each = function.facts.column_parameter if isinstance(function, Loss) else None
+        several = 0 if each is None else parameters.get(each, 0)
+        self._columns = np.size(several) if np.ndim(several) == 1 else 0
         self._rowwise = "axis" in inspect.signature(function).parameters
         self._converted: WeakKeyDictionary[Any, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
         for taken in _RESERVED.intersection(parameters):
@@ -304,8 +303,8 @@ class Objective(_Adapter):
         return grad, hess
 
     def _check_counts(self, target: np.ndarray, weight: np.ndarray | None) -> None:
-        """Their losses fall for ever where a target is negative, and a model would follow."""
-        if self.__name__ not in ("poisson", "gamma", "tweedie"):
+        """Losses of counts fall for ever where a target is negative, and a model would follow."""
+        if self.function.facts.target != "counts":
             return
         wrong = target < 0
         if wrong.any() and weight is not None and weight.shape == target.shape[: weight.ndim]:
@@ -323,9 +322,9 @@ class Objective(_Adapter):
                 at = np.s_[:, column]
                 self._majorize(scores[at], target[at], weight, grad[at], hess[at], n_threads)
             return
-        floor = _floor(scores, target, weight) if self.function._bound == "residual" else 0.0
-        self.function._boosted(scores, target, self.parameters, weight, grad, hess, n_threads, 1.0,
-                               MIN_HESSIAN, floor)
+        floor = _floor(scores, target, weight) if self.function.facts.bound == "residual" else 0.0
+        self.function._boosted((scores, target), self.parameters, weight, (grad, hess), n_threads,
+                               hess_least=MIN_HESSIAN, hess_floor=floor)
         total = hess.sum(dtype=np.float64)
         counted = hess.size if weight is None else weight.sum(dtype=np.float64) * hess.size / weight.size
         if 0 < total < counted:
@@ -339,7 +338,7 @@ class Objective(_Adapter):
         """Before the first tree all scores are one; no other round looks at more than some of them. Squared
         errors find their way from any start."""
         few = scores.reshape(-1, order="A")[:64]
-        if self.function._bound is None or few.size < 2 or (few != few[0]).any() or (scores != few[0]).any():
+        if self.function.facts.bound is None or few.size < 2 or (few != few[0]).any() or (scores != few[0]).any():
             return
         up, down = (grad > 0).any(), (grad < 0).any()
         if (up and down) or self._columns:
@@ -373,8 +372,8 @@ class Objective(_Adapter):
         if self.hessian == "lightgbm":
             factor = scores.shape[-1] / (scores.shape[-1] - 1)
         by_class = self._rowwise and self._shares() is not None
-        self.function._boosted(scores, target, self.parameters, weight, grad, hess, n_threads, factor,
-                               0.0 if by_class else self.min_hessian)
+        self.function._boosted((scores, target), self.parameters, weight, (grad, hess), n_threads,
+                               hess_factor=factor, hess_least=0.0 if by_class else self.min_hessian)
         if by_class:
             least = _by_row(self.min_hessian, self._mass(target, weight), hess.ndim)
             np.maximum(hess, least, out=hess)
@@ -387,7 +386,7 @@ class Objective(_Adapter):
         if target.ndim > 1:  # soft targets, of which none is ignored
             row = None if share is None else target @ share
         else:
-            kept = target != self._options["ignore_index"]
+            kept = _check.counting(target, self._options["ignore_index"])
             row = None if kept.all() else kept
             if share is not None:
                 row = share[np.where(kept, target, 0).astype(np.intp)] * kept
@@ -427,7 +426,7 @@ class Evaluation(_Adapter):
             one = np.int32(parameters.get("ignore_index") != 1)  # a label that counts
             found(np.zeros((1, 2) if self._rowwise else 1), [one], **parameters)
         self.shown = found.__name__ if name is None else name
-        self.higher_is_better = found.__name__ in _HIGHER_IS_BETTER
+        self.higher_is_better = isinstance(found, Metric) and found.higher_is_better
         # XGBoost's estimators minimise, and call what they are given by its __name__.
         self._complement = library == "xgboost" and self.higher_is_better
         self.__name__ = f"1-{self.shown}" if self._complement else self.shown
@@ -513,7 +512,7 @@ def of_raw_scores(given: Any) -> Loss:
     """The loss that is meant. Trees add up to any number: a loss of probabilities would clip most of them,
     without a gradient."""
     loss = _of_one_score(_look_up("loss", given, losses))
-    of_logits = None if loss._default is None else loss._default.of_logits
+    of_logits = loss.facts.of_logits
     if of_logits is not None:
         raise ValueError(f"loss = {loss.__name__!r} is of probabilities or their logarithms, and trees give "
                          f"raw scores: take {of_logits!r}")
@@ -529,7 +528,7 @@ def _check_float32(name: str, value: Any) -> float:
 
 def _check_hessian(hessian: Any, loss: Loss, parameters: dict[str, Any]) -> str | float:
     if hessian is None:
-        hessian = "exact" if loss._bound is None else "majorize"
+        hessian = "exact" if loss.facts.bound is None else "majorize"
     if not isinstance(hessian, str):
         return _check_float32("hessian", hessian)
     if hessian not in ("majorize", "exact", "upper", "lightgbm"):
@@ -537,14 +536,14 @@ def _check_hessian(hessian: Any, loss: Loss, parameters: dict[str, Any]) -> str 
                          "number > 0")
     name = loss.__name__
     if hessian == "majorize":
-        if loss._bound is None:
+        if loss.facts.bound is None:
             raise ValueError(f"{name} has no bound here: hessian='majorize' is for regression, robust and "
                              "count losses; 'exact' or a number > 0 boost the others")
         return hessian
     if hessian == "exact":
-        if not isinstance(loss, LossWithHessian) and name not in _PIECEWISE_LINEAR:
+        if not isinstance(loss, LossWithHessian) and not loss.facts.piecewise_linear:
             raise ValueError(f"{name} has no Hessian here: hessian=1.0 boosts by its gradient alone")
-    elif name != "cross_entropy" or parameters.get("z_loss") or parameters.get("softcap") is not None:
+    elif not loss.facts.softmax_hessian or parameters.get("z_loss") or parameters.get("softcap") is not None:
         raise ValueError(f"hessian = {hessian!r} is a multiple of p (1 - p): it is for cross_entropy, "
                          "without z_loss and softcap")
     return hessian

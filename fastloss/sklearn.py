@@ -27,7 +27,7 @@ from fastloss._loss import Loss, losses
 from fastloss._losses.binary import binary_cross_entropy, hinge
 from fastloss._losses.classification import brier_from_probabilities
 from fastloss._losses.classification import log_loss as class_log_loss
-from fastloss._losses.intercepts import exponential, rate
+from fastloss._losses.intercepts import link_of
 from fastloss._losses.margins import multiclass_hinge
 from fastloss._losses.metrics import top_k_accuracy
 from fastloss._losses.regression import mae, mape, mse, msle, quantile
@@ -468,29 +468,28 @@ class _LossScorer:
         self.loss = loss
 
     def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
-        loss = self.loss
-        if not (loss._rowwise or loss._binary):
+        loss, facts = self.loss, self.loss.facts
+        binary = facts.target == "binary"
+        if not (loss._rowwise or binary):
             raw = np.asarray(estimator.predict(X))
-            of_log = loss._inverse_link is exponential or (
-                loss._inverse_link is rate and loss._fixed.get("log_input", True))
+            of_log = link_of(facts.inverse_link, loss._fixed) == "log"
             with np.errstate(divide="ignore", invalid="ignore"):  # of a rate, whose logarithm the loss takes
                 raw = np.log(raw) if of_log else raw
             return -float(loss(raw, y, sample_weight=sample_weight))
-        if loss._binary and len(estimator.classes_) > 2:
+        if binary and len(estimator.classes_) > 2:
             raise ValueError(f"{loss.__name__} is of two classes, the estimator has "
                              f"{len(estimator.classes_)}")
         labels = np.asarray(y)
         places = np.minimum(np.searchsorted(estimator.classes_, labels), len(estimator.classes_) - 1)
         for at in np.flatnonzero(estimator.classes_[places] != labels)[:1]:
             raise ValueError(f"y[{at}] = {labels.tolist()[at]!r} is none of the classes of the estimator")
-        of_logits = loss._own({}).of_logits
-        scores = estimator.decision_function(X) if of_logits is None else estimator.predict_proba(X)
-        if of_logits is not None and loss.__name__ == "nll":
+        scores = estimator.decision_function(X) if facts.scores == "raw" else estimator.predict_proba(X)
+        if facts.scores == "log-probabilities":
             with np.errstate(divide="ignore"):
                 scores = np.log(scores)
         if loss._rowwise and scores.ndim == 1:  # of two classes the score of the second alone
             scores = np.stack([np.zeros_like(scores), scores], 1)
-        if loss._binary and scores.ndim == 2:
+        if binary and scores.ndim == 2:
             scores = scores[:, 1]
         if "labels" in loss._keywords:
             loss = loss.bind(labels="01")

@@ -186,15 +186,15 @@ def loss_class(loss: Any) -> str:
                             for r, value in reductions], doc("value_and_grads"))
     if start := loss._intercept:
         lines += overloads("intercept", [(arguments(start), returned(start))], doc("intercept"))
-    if loss._inverse_link:
+    if loss.facts.inverse_link:
         lines += inverse_link(loss, doc("inverse_link"))
     return instance(loss, "Loss", lines)
 
 
 def inverse_link(loss: Any, doc: str | None) -> list[str]:
-    link = arguments(loss._inverse_link)
+    link = arguments(loss.facts.inverse_link)
     link[0] = Argument("raw", link[0].type, keyword=False)
-    variants = [(link, returned(loss._inverse_link))]
+    variants = [(link, returned(loss.facts.inverse_link))]
     if any(a.name == "out" for a in link):
         variants = [([*without(link, "out"), o], result) for o, result in into("out", "_Out")]
     return overloads("inverse_link", variants, doc)

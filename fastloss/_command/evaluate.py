@@ -17,7 +17,7 @@ import numpy as np
 
 from fastloss import _threads
 from fastloss._loss import losses
-from fastloss._losses.metrics import metrics
+from fastloss._metric import metrics
 from fastloss._streaming.accumulator import Accumulator
 from fastloss._streaming.evaluate import BATCH_BYTES, Progress, add_rows, shown
 from fastloss._streaming.files import FORMATS, open_files

@@ -8,7 +8,6 @@ from fastloss import _check, _core
 from fastloss._core import Parameters
 from fastloss._loss import elementwise
 from fastloss._losses.intercepts import (
-    best_constant,
     clipped_mean,
     focal_logit,
     half_log_odds,
@@ -27,8 +26,8 @@ from fastloss._losses.intercepts import (
 _LABELS = {"pm1": _core.SIGNS, "01": _core.BITS}
 
 
-@elementwise(hessian=True, intercept=best_constant("binary_cross_entropy_with_logits", logit),
-             inverse_link=probability, binary=True)
+@elementwise(hessian=True, intercept=logit, inverse_link=probability, target="binary",
+             array_parameter="pos_weight")
 def binary_cross_entropy_with_logits(pred: Any, target: Any, *, pos_weight: Any = 1.0,
                                      label_smoothing: float = 0.0) -> Parameters:
     """Cross entropy of log odds against labels 0 and 1 or probabilities: logistic regression.
@@ -75,12 +74,12 @@ def binary_cross_entropy_with_logits(pred: Any, target: Any, *, pos_weight: Any 
     number, array = _check.number_or_array("pos_weight", pos_weight, _check.positive)
     smoothing = _check.fraction("label_smoothing", label_smoothing)
     plain = array is None and number == 1 and smoothing == 0
-    return Parameters(values=(number, smoothing), array=array, array_name="pos_weight", rule=_core.UNIT,
+    return Parameters({"pos_weight": number, "smoothing": smoothing}, array=array, target=_core.UNIT,
                       kernel="plain_binary_cross_entropy_with_logits" if plain else None)
 
 
-@elementwise(hessian=True, intercept=best_constant("binary_cross_entropy", clipped_mean),
-             inverse_link=identity, binary=True)
+@elementwise(hessian=True, intercept=clipped_mean, inverse_link=identity, target="binary",
+             scores="probabilities", of_logits="binary_cross_entropy_with_logits")
 def binary_cross_entropy(pred: Any, target: Any, *, eps: Any = "dtype") -> Parameters:
     """Cross entropy of probabilities against labels 0 and 1 or probabilities: the log loss.
 
@@ -122,12 +121,10 @@ def binary_cross_entropy(pred: Any, target: Any, *, eps: Any = "dtype") -> Param
     >>> round(value, 6), grad.round(4)
     (1.090644, array([-1.25  ,  1.4286, -1.6667]))
     """
-    return Parameters(clip=_check.clip("eps", eps), rule=_core.UNIT, scores=_core.PROBABILITY,
-                      of_logits="binary_cross_entropy_with_logits")
+    return Parameters(clip=_check.clip("eps", eps), target=_core.UNIT)
 
 
-@elementwise(hessian=True, intercept=best_constant("binary_focal", focal_logit),
-             inverse_link=probability, binary=True)
+@elementwise(hessian=True, intercept=focal_logit, inverse_link=probability, target="binary")
 def binary_focal(pred: Any, target: Any, *, alpha: float | None = None, gamma: float = 2.0) -> Parameters:
     """Cross entropy of log odds that turns from what is easy to what is hard: (1 - p_t)^gamma times it.
 
@@ -174,11 +171,12 @@ def binary_focal(pred: Any, target: Any, *, alpha: float | None = None, gamma: f
     share = 1.0 if alpha is None else _check.fraction("alpha", alpha)
     rest = 1.0 if alpha is None else 1 - share
     power = _check.non_negative("gamma", gamma)
-    return Parameters(values=(power, share, rest), rule=_core.UNIT,
+    return Parameters({"gamma": power, "share_of_ones": share, "share_of_zeros": rest}, target=_core.UNIT,
                       kernel="binary_focal_of_squares" if power == 2 else None)
 
 
-@elementwise(hessian=False, intercept=best_constant("hinge", majority), inverse_link=identity, binary=True)
+@elementwise(hessian=False, intercept=majority, inverse_link=identity, target="binary",
+             piecewise_linear=True)
 def hinge(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """max(0, 1 - y x), the loss of support vector machines; y is the label as -1 or 1.
 
@@ -216,11 +214,10 @@ def hinge(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     >>> fl.hinge(pred, [1, 1, 0], labels="01")
     2.5
     """
-    return Parameters(rule=_check.one_of("labels", labels, _LABELS))
+    return Parameters(target=_check.one_of("labels", labels, _LABELS))
 
 
-@elementwise(hessian=True, intercept=best_constant("squared_hinge", mean_sign),
-             inverse_link=identity, binary=True)
+@elementwise(hessian=True, intercept=mean_sign, inverse_link=identity, target="binary")
 def squared_hinge(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """max(0, 1 - y x)^2; y is the label as -1 or 1.
 
@@ -256,10 +253,11 @@ def squared_hinge(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     >>> value, grad
     (25.25, array([-1., -6.,  8.]))
     """
-    return Parameters(rule=_check.one_of("labels", labels, _LABELS))
+    return Parameters(target=_check.one_of("labels", labels, _LABELS))
 
 
-@elementwise(hessian=False, intercept=best_constant("perceptron", zero), inverse_link=identity, binary=True)
+@elementwise(hessian=False, intercept=zero, inverse_link=identity, target="binary",
+             piecewise_linear=True)
 def perceptron(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """max(0, -y x), what a wrong side costs; y is the label as -1 or 1.
 
@@ -296,11 +294,10 @@ def perceptron(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     >>> value, grad
     (5.0, array([ 0., -1.,  1.]))
     """
-    return Parameters(rule=_check.one_of("labels", labels, _LABELS))
+    return Parameters(target=_check.one_of("labels", labels, _LABELS))
 
 
-@elementwise(hessian=True, intercept=best_constant("soft_margin", log_odds),
-             inverse_link=probability, binary=True)
+@elementwise(hessian=True, intercept=log_odds, inverse_link=probability, target="binary")
 def soft_margin(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """log(1 + exp(-y x)), the logistic loss; y is the label as -1 or 1.
 
@@ -341,11 +338,10 @@ def soft_margin(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     >>> round(value, 6), grad.round(4)
     (5.649592, array([-0.3775, -0.8808,  0.9526]))
     """
-    return Parameters(rule=_check.one_of("labels", labels, _LABELS))
+    return Parameters(target=_check.one_of("labels", labels, _LABELS))
 
 
-@elementwise(hessian=True, intercept=best_constant("modified_huber", mean_sign),
-             inverse_link=probability_between, binary=True)
+@elementwise(hessian=True, intercept=mean_sign, inverse_link=probability_between, target="binary")
 def modified_huber(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """`squared_hinge` that goes on as a straight line below -1; y is the label as -1 or 1.
 
@@ -385,11 +381,10 @@ def modified_huber(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters
     >>> value, grad
     (20.25, array([-1., -4.,  4.]))
     """
-    return Parameters(rule=_check.one_of("labels", labels, _LABELS))
+    return Parameters(target=_check.one_of("labels", labels, _LABELS))
 
 
-@elementwise(hessian=True, intercept=best_constant("exponential", half_log_odds),
-             inverse_link=probability_of_half, binary=True)
+@elementwise(hessian=True, intercept=half_log_odds, inverse_link=probability_of_half, target="binary")
 def exponential(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """exp(-y x), the loss of AdaBoost; y is the label as -1 or 1.
 
@@ -426,4 +421,4 @@ def exponential(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     >>> round(value, 6), grad.round(4)
     (28.081124, array([-0.6065, -7.3891, 20.0855]))
     """
-    return Parameters(rule=_check.one_of("labels", labels, _LABELS))
+    return Parameters(target=_check.one_of("labels", labels, _LABELS))

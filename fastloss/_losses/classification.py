@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastloss import _check, _core
-from fastloss._core import Parameters
+from fastloss._core import CORRECT, ENTROPY, LOGSUMEXP, VALUE, Parameters, Plan
+from fastloss._declared import Tally
 from fastloss._loss import SoftmaxLoss, rowwise
 from fastloss._losses.intercepts import (
     _class_sums,
@@ -47,19 +48,23 @@ class CrossEntropy(SoftmaxLoss):
         >>> rows.correct, rows.entropy.round(4)
         (array([ True, False]), array([0.3653, 0.6931]))
         """
-        return Rows(*self._facts(logits, target, n_threads, axis, parameters, True))
+        known = [*sorted(self._keywords), "axis", "n_threads"]
+        _check.keywords(f"{self.__name__}.rows", parameters, known)
+        return Rows(*self._computed(self._rows_plan, (logits, target), {**parameters, "axis": axis}, None, n_threads))
 
-    def _facts(self, logits: Any, target: Any, n_threads: Any, axis: Any, parameters: dict[str, Any],
-               entropies: bool) -> tuple[Any, ...]:
-        """The fields of Rows; without entropies None stands for them, and the pass is three times as fast."""
-        _check.keywords(f"{self.__name__}.rows", parameters, [*sorted(self._keywords), "axis", "n_threads"])
-        p = self._own(parameters) if parameters or self._default is None else self._default
-        n_threads = _check.n_threads(n_threads)
-        result = _core.facts(logits, target, p, axis, n_threads, entropies)
-        if result is None:
-            x, t, *_, axis = _check.prepare(self._names, self._targets, logits, target, p, axis_=axis)
-            result = _core.facts(x, t, p, axis, n_threads, entropies)
-        return result
+    def _follow(self, plan: Plan) -> None:
+        super()._follow(plan)
+        self._rows_plan = plan.giving((VALUE, LOGSUMEXP, ENTROPY, CORRECT), _core.AS_IT_IS)
+        # With the sums of the loss; entropies take a second look at each row, three times the time.
+        self._tally_plans = {entropies: plan.giving(
+            (VALUE, LOGSUMEXP, CORRECT, *((ENTROPY,) if entropies else ())), _core.TALLY) for entropies in (False, True)}
+
+    def _tally_with_rows(self, args: tuple[Any, Any], parameters: dict[str, Any], sample_weight: Any,
+                         n_threads: Any, entropies: bool) -> tuple[Any, ...]:
+        """What the mean is made of, and of each row its logsumexp, whether it is correct, and its entropy."""
+        total, divisor, counted, logsumexp, correct, *entropy = self._computed(
+            self._tally_plans[entropies], args, parameters, sample_weight, n_threads)
+        return Tally((total,), divisor, counted), logsumexp, correct, *entropy
 
 
 def _log_shares(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
@@ -169,8 +174,8 @@ def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,
     return softmax_of(raw, axis, lambda x: scale * x if cap is None else cap * np.tanh(scale * x / cap))
 
 
-@rowwise(targets="both", hessian=True, kind=CrossEntropy, intercept=_capped_priors,
-         inverse_link=_probabilities)
+@rowwise(target="labels or soft", kind=CrossEntropy, intercept=_capped_priors, inverse_link=_probabilities,
+         softmax_hessian=True)
 def cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_smoothing: float = 0.0,
                   ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
                   logit_scale: float = 1.0) -> Parameters:
@@ -232,13 +237,16 @@ def cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_s
         class_weight=_check.class_weight(class_weight),
         label_smoothing=_check.fraction("label_smoothing", label_smoothing),
         ignore_index=_check.integer_or_none("ignore_index", ignore_index),
-        z_loss=_check.non_negative("z_loss", z_loss),
-        softcap=0.0 if softcap is None else _check.positive("softcap", softcap),
-        logit_scale=_check.positive("logit_scale", logit_scale),
+        softmax={
+            "z_loss": _check.non_negative("z_loss", z_loss),
+            "softcap": 0.0 if softcap is None else _check.positive("softcap", softcap),
+            "logit_scale": _check.positive("logit_scale", logit_scale),
+        },
     )
 
 
-@rowwise(targets="both", hessian=False, intercept=_log_shares, inverse_link=exponential)
+@rowwise(target="labels or soft", intercept=_log_shares, inverse_link=exponential,
+         scores="log-probabilities", of_logits="cross_entropy")
 def nll(log_probs: Any, target: Any, *, class_weight: Any = None,
         ignore_index: int | None = -100) -> Parameters:
     """Negative log-likelihood of log-probabilities: minus the entry of the true class.
@@ -287,11 +295,11 @@ def nll(log_probs: Any, target: Any, *, class_weight: Any = None,
            [ 0. , -0.5,  0. ]])
     """
     return Parameters(class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index),
-                      scores=_core.LOG_PROBABILITY, of_logits="cross_entropy")
+                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="both", hessian=True, intercept=_shares, inverse_link=identity)
+@rowwise(target="labels or soft", hessian=True, intercept=_shares, inverse_link=identity,
+         scores="probabilities", of_logits="cross_entropy")
 def log_loss(probs: Any, target: Any, *, class_weight: Any = None, ignore_index: int | None = -100,
              eps: float | str = "dtype") -> Parameters:
     """Log loss of probabilities, clipped to [eps, 1 - eps] and never renormalised.
@@ -342,11 +350,10 @@ def log_loss(probs: Any, target: Any, *, class_weight: Any = None, ignore_index:
     array([[ 0.    , -1.6155,  0.    ]])
     """
     return Parameters(clip=_check.clip("eps", eps), class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index),
-                      scores=_core.PROBABILITY, of_logits="cross_entropy")
+                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="both", hessian=True, intercept=_focal_minimiser, inverse_link=probabilities)
+@rowwise(target="labels or soft", hessian=True, intercept=_focal_minimiser, inverse_link=probabilities)
 def focal(logits: Any, target: Any, *, gamma: float = 2.0, class_weight: Any = None,
           ignore_index: int | None = -100) -> Parameters:
     """Focal loss of logits: cross entropy that counts well classified rows less.
@@ -399,12 +406,13 @@ def focal(logits: Any, target: Any, *, gamma: float = 2.0, class_weight: Any = N
     array([[-0.0491,  0.0359,  0.0132],
            [ 0.0005, -0.0011,  0.0005]])
     """
-    return Parameters(values=(_check.non_negative("gamma", gamma),),
+    power = _check.non_negative("gamma", gamma)
+    return Parameters({"gamma": power}, kernel="focal_of_squares" if power == 2 else None,
                       class_weight=_check.class_weight(class_weight),
                       ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="both", hessian=False, intercept=_poly_minimiser, inverse_link=probabilities)
+@rowwise(target="labels or soft", intercept=_poly_minimiser, inverse_link=probabilities)
 def poly_cross_entropy(logits: Any, target: Any, *, epsilon: float = 1.0, class_weight: Any = None,
                        ignore_index: int | None = -100) -> Parameters:
     """Poly-1 cross entropy of logits: cross entropy with another first coefficient of its series in 1 - p.
@@ -452,13 +460,13 @@ def poly_cross_entropy(logits: Any, target: Any, *, epsilon: float = 1.0, class_
     array([[-0.2787,  0.2038,  0.075 ],
            [ 0.0432, -0.0865,  0.0432]])
     """
-    return Parameters(values=(_check.at_least("epsilon", epsilon, -1),),
+    return Parameters({"epsilon": _check.at_least("epsilon", epsilon, -1)},
                       class_weight=_check.class_weight(class_weight),
                       ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
 # Its best constant may have all gradients near 0, where no tree would ever grow.
-@rowwise(targets="labels", hessian=False, intercept=_generalized_minimiser, inverse_link=probabilities,
+@rowwise(target="labels", intercept=_generalized_minimiser, inverse_link=probabilities,
          start=_log_shares)
 def generalized_cross_entropy(logits: Any, target: Any, *, q: float = 0.7, class_weight: Any = None,
                               ignore_index: int | None = -100) -> Parameters:
@@ -507,12 +515,12 @@ def generalized_cross_entropy(logits: Any, target: Any, *, q: float = 0.7, class
     array([[-0.1258,  0.092 ,  0.0338],
            [ 0.0212, -0.0424,  0.0212]])
     """
-    return Parameters(values=(_check.fraction("q", _check.positive("q", q)),),
+    return Parameters({"q": _check.fraction("q", _check.positive("q", q))},
                       class_weight=_check.class_weight(class_weight),
                       ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="both", hessian=False, intercept=_brier_minimiser, inverse_link=probabilities)
+@rowwise(target="labels or soft", intercept=_brier_minimiser, inverse_link=probabilities)
 def brier(logits: Any, target: Any, *, ignore_index: int | None = -100) -> Parameters:
     """Brier score of logits: the squared distance of softmax(logits) from the target, summed over classes.
 
@@ -559,7 +567,8 @@ def brier(logits: Any, target: Any, *, ignore_index: int | None = -100) -> Param
     return Parameters(ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="both", hessian=False, intercept=_mean_target, inverse_link=identity)
+@rowwise(target="labels or soft", intercept=_mean_target, inverse_link=identity,
+         scores="probabilities", reads_all_scores=True, of_logits="brier")
 def brier_from_probabilities(probs: Any, target: Any, *, ignore_index: int | None = -100) -> Parameters:
     """Brier score of probabilities: sum((probs - t)^2) over the classes, t one-hot for a label.
 
@@ -598,5 +607,4 @@ def brier_from_probabilities(probs: Any, target: Any, *, ignore_index: int | Non
     array([[-0.3,  0.2,  0.1],
            [ 0.1, -0.2,  0.1]])
     """
-    return Parameters(ignore_index=_check.integer_or_none("ignore_index", ignore_index),
-                      scores=_core.PROBABILITY, reads_all=True, of_logits="brier")
+    return Parameters(ignore_index=_check.integer_or_none("ignore_index", ignore_index))

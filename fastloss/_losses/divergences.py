@@ -37,7 +37,8 @@ def _tempered(raw: Any, *, axis: int = -1, temperature: float = 1.0) -> np.ndarr
     return softmax_of(raw, axis, lambda x: x / scale)
 
 
-@rowwise(targets="soft", hessian=False, intercept=_log_mean_target, inverse_link=exponential)
+@rowwise(target="soft", intercept=_log_mean_target, inverse_link=exponential,
+         scores="log-probabilities", of_logits="kl_div_with_logits")
 def kl_div(log_probs: Any, target: Any, *, log_target: bool = False) -> Parameters:
     """Kullback-Leibler divergence KL(target || probs) of log-probabilities, summed over classes.
 
@@ -83,11 +84,10 @@ def kl_div(log_probs: Any, target: Any, *, log_target: bool = False) -> Paramete
     array([[-0.25, -0.25,  0.  ],
            [ 0.  , -0.5 ,  0.  ]])
     """
-    return Parameters(log_target=_check.flag("log_target", log_target), scores=_core.LOG_PROBABILITY,
-                      of_logits="kl_div_with_logits")
+    return Parameters(log_target=_check.flag("log_target", log_target))
 
 
-@rowwise(targets="soft", hessian=True, kernel="cross_entropy", kind=SoftmaxLoss, intercept=_log_mean_target,
+@rowwise(target="soft", kernel="cross_entropy", kind=SoftmaxLoss, intercept=_log_mean_target,
          inverse_link=_tempered)
 def kl_div_with_logits(logits: Any, target: Any, *, log_target: bool = False,
                        temperature: float = 1.0) -> Parameters:
@@ -138,8 +138,10 @@ def kl_div_with_logits(logits: Any, target: Any, *, log_target: bool = False,
            [ 0.1543, -0.3086,  0.1543]])
     """
     scale = _check.positive("temperature", temperature)
-    return Parameters(divergence=True, log_target=_check.flag("log_target", log_target),
-                      logit_scale=_check.positive("1 / temperature", 1 / scale), factor=scale * scale)
+    return Parameters(
+        log_target=_check.flag("log_target", log_target),
+        softmax={"divergence": True, "logit_scale": _check.positive("1 / temperature", 1 / scale), "factor": scale * scale},
+    )
 
 
 def _js_minimiser(target: Any, sample_weight: Any = None, *, beta: float = 0.5) -> np.ndarray:
@@ -176,7 +178,7 @@ def _js_minimiser(target: Any, sample_weight: Any = None, *, beta: float = 0.5) 
     return result
 
 
-@rowwise(targets="soft", hessian=False, intercept=_js_minimiser, inverse_link=probabilities)
+@rowwise(target="soft", intercept=_js_minimiser, inverse_link=probabilities)
 def js_div_with_logits(logits: Any, target: Any, *, beta: float = 0.5) -> Parameters:
     """Jensen-Shannon divergence of softmax(logits) from the target, bounded and, at beta = 1/2, symmetric.
 
@@ -223,4 +225,4 @@ def js_div_with_logits(logits: Any, target: Any, *, beta: float = 0.5) -> Parame
     array([[ 0.0141, -0.0286,  0.0145],
            [ 0.0076, -0.0153,  0.0076]])
     """
-    return Parameters(values=(_check.inside("beta", beta),))
+    return Parameters({"beta": _check.inside("beta", beta)})

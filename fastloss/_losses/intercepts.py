@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from fastloss import _check, _core
-from fastloss._loss import losses
 from fastloss._losses.primitives import sigmoid, softmax
 
 _LARGEST = float(np.finfo(np.float64).max)
@@ -27,36 +26,41 @@ _GREATEST_LOG_ODDS = math.log1p(-_LEAST_SHARE) - math.log(_LEAST_SHARE)
 
 # y, weights > 0 and the loss's own parameters, those that are arrays one an element of y.
 Solver = Callable[..., float]
+_BY_GRADIENT: set[Solver] = set()
+
+
+def by_gradient(solve: Solver) -> Solver:
+    """Marks a solver that no formula gives: it takes the gradient of its loss before y."""
+    _BY_GRADIENT.add(solve)
+    return solve
+
 
 
 # ---- elementwise losses --------------------------------------------------------------------------------
 
 
-def best_constant(name: str, solve: Solver) -> Callable[..., float]:
-    """The intercept of the elementwise loss of that name: `solve` finds it from the targets that count."""
-
-    def intercept(target: Any, sample_weight: Any = None, **parameters: Any) -> float:
-        loss = losses[name]
-        loss._own(parameters)  # no keyword but the loss's own
-        t = _check.as_array("target", target)
-        # The loss itself says what is wrong with targets, weights and arrays of parameters.
-        loss(np.broadcast_to(0.0, t.shape), t, sample_weight=sample_weight, reduction="sum", **parameters)
-        w = _check.spread_weights(sample_weight, t.shape)
-        counts = w > 0
-        y, w = t[counts].astype(np.float64), w[counts]
-        w = _check.of_normal_sum(w)
-        if not y.size:
-            return _check.mean_of_nothing()
-        if np.isnan(y).any():
-            return math.nan
-        own = _defaults(loss._parameters) | parameters
-        for key, value in own.items():
-            if np.ndim(value):
-                own[key] = np.broadcast_to(_check.as_array(key, value), t.shape)[counts]
-        with np.errstate(all="ignore"):
-            return float(solve(y, w, **own))
-
-    return intercept
+def best_constant(loss: Any, solve: Solver, target: Any, sample_weight: Any = None,
+                  **parameters: Any) -> float:
+    """The intercept of an elementwise loss: `solve` finds it from the targets that count."""
+    loss._own(parameters)  # no keyword but the loss's own
+    t = _check.as_array("target", target)
+    # The loss itself says what is wrong with targets, weights and arrays of parameters.
+    loss(np.broadcast_to(0.0, t.shape), t, sample_weight=sample_weight, reduction="sum", **parameters)
+    w = _check.spread_weights(sample_weight, t.shape)
+    counts = w > 0
+    y, w = t[counts].astype(np.float64), w[counts]
+    w = _check.of_normal_sum(w)
+    if not y.size:
+        return _check.mean_of_nothing()
+    if np.isnan(y).any():
+        return math.nan
+    own = _defaults(loss._declaration) | parameters
+    for key, value in own.items():
+        if np.ndim(value):
+            own[key] = np.broadcast_to(_check.as_array(key, value), t.shape)[counts]
+    given = (loss.grad,) if solve in _BY_GRADIENT else ()
+    with np.errstate(all="ignore"):
+        return float(solve(*given, y, w, **own))
 
 
 def _defaults(declaration: Callable[..., Any]) -> dict[str, Any]:
@@ -101,8 +105,9 @@ def median_of_percentages(y: np.ndarray, w: np.ndarray) -> float:
     return median(y, w / np.maximum(abs(y), np.finfo(np.float64).eps))
 
 
-def smoothed_median(y: np.ndarray, w: np.ndarray, beta: float) -> float:
-    return root("smooth_l1", y, w, beta=beta) if beta > 0 else median(y, w)
+@by_gradient
+def smoothed_median(grad: Callable[..., Any], y: np.ndarray, w: np.ndarray, beta: float) -> float:
+    return root(grad, y, w, beta=beta) if beta > 0 else median(y, w)
 
 
 def mean_of_logs(y: np.ndarray, w: np.ndarray) -> float:
@@ -128,12 +133,13 @@ def clipped_mean(y: np.ndarray, w: np.ndarray, eps: Any) -> float:
     return np.clip(mean(y, w), e, 1 - e)
 
 
-def focal_logit(y: np.ndarray, w: np.ndarray, alpha: float | None, gamma: float) -> float:
+@by_gradient
+def focal_logit(grad: Callable[..., Any], y: np.ndarray, w: np.ndarray, alpha: float | None, gamma: float) -> float:
     share = w if alpha is None else w * (y * alpha + (1 - y) * (1 - alpha))
     ones, zeros = (share * y).any(), (share * (1 - y)).any()
     if not (ones and zeros):
         return (int(ones) - int(zeros)) * _GREATEST_LOG_ODDS
-    return root("binary_focal", y, w, -_GREATEST_LOG_ODDS, _GREATEST_LOG_ODDS, alpha=alpha, gamma=gamma)
+    return root(grad, y, w, -_GREATEST_LOG_ODDS, _GREATEST_LOG_ODDS, alpha=alpha, gamma=gamma)
 
 
 def majority(y: np.ndarray, w: np.ndarray, labels: str) -> float:
@@ -156,22 +162,13 @@ def half_log_odds(y: np.ndarray, w: np.ndarray, labels: str) -> float:
     return log_odds(y, w, labels) / 2
 
 
-def by_root(name: str) -> Callable[..., float]:
-    """The intercept of a loss that rises from its target on both sides, where no formula gives it."""
-
-    def solve(y: np.ndarray, w: np.ndarray, **parameters: Any) -> float:
-        return root(name, y, w, **parameters)
-
-    return best_constant(name, solve)
-
-
-def root(name: str, y: np.ndarray, w: np.ndarray, low: float | None = None, high: float | None = None,
-         **parameters: Any) -> float:
+@by_gradient
+def root(grad: Callable[..., Any], y: np.ndarray, w: np.ndarray, low: float | None = None,
+         high: float | None = None, **parameters: Any) -> float:
     """The least constant whose summed gradient is not negative, between the least and greatest target.
 
     By bisection over the floats in their order: after at most 64 passes no float is left between.
     """
-    grad = losses[name].grad
     out, weight = np.empty(y.shape), None if (w == w[0]).all() else w
 
     def slope(rank: int) -> float:
@@ -308,6 +305,13 @@ def simplex_minimiser(slope: Callable[[np.ndarray], np.ndarray], mass: np.ndarra
 
 
 # ---- inverse links -------------------------------------------------------------------------------------
+
+
+def link_of(inverse_link: Callable[..., Any] | None, parameters: Mapping[str, Any]) -> str | None:
+    """The name of the link whose inverse it is, if it is one of "identity" and "log"."""
+    if inverse_link is rate:
+        return "log" if parameters.get("log_input", True) else "identity"
+    return "identity" if inverse_link is identity else "log" if inverse_link is exponential else None
 
 
 def identity(raw: Any) -> np.ndarray:

@@ -36,7 +36,7 @@ def _scaled(default: float) -> Any:
 # ---- hinges --------------------------------------------------------------------------------------------
 
 
-@rowwise(targets="labels", hessian=False, intercept=_majority, inverse_link=identity)
+@rowwise(target="labels", intercept=_majority, inverse_link=identity, piecewise_linear=True)
 def multiclass_hinge(scores: Any, target: Any, *, ignore_index: int | None = -100) -> Parameters:
     """Multi-class hinge loss of Crammer and Singer, scikit-learn's `hinge_loss` of several classes.
 
@@ -83,7 +83,7 @@ def multiclass_hinge(scores: Any, target: Any, *, ignore_index: int | None = -10
     return Parameters(ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="labels", hessian=False, intercept=_majority, inverse_link=identity)
+@rowwise(target="labels", intercept=_majority, inverse_link=identity, piecewise_linear=True)
 def categorical_hinge(scores: Any, target: Any, *, ignore_index: int | None = -100) -> Parameters:
     """Categorical hinge loss exactly as in Keras, where 0 takes part in the maximum.
 
@@ -130,7 +130,7 @@ def categorical_hinge(scores: Any, target: Any, *, ignore_index: int | None = -1
     return Parameters(ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="labels", hessian=False, intercept=None, inverse_link=identity)
+@rowwise(target="labels", intercept=None, inverse_link=identity, mean_of_rows=True)
 def multi_margin(scores: Any, target: Any, *, p: int = 1, margin: float = 1.0, class_weight: Any = None,
                  ignore_index: int | None = -100) -> Parameters:
     """Multi-class margin loss of Weston and Watkins, torch's: each other class pays for itself.
@@ -177,8 +177,8 @@ def multi_margin(scores: Any, target: Any, *, p: int = 1, margin: float = 1.0, c
     array([[-0.1667,  0.1667,  0.    ],
            [ 0.1667, -0.3333,  0.1667]])
     """
-    return Parameters(values=(_check.positive("margin", margin), _check.integer_within("p", p, 1, 2)),
-                      by_rows=True, class_weight=_check.class_weight(class_weight),
+    numbers = {"margin": _check.positive("margin", margin), "exponent": _check.integer_within("p", p, 1, 2)}
+    return Parameters(numbers, class_weight=_check.class_weight(class_weight),
                       ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
@@ -186,12 +186,12 @@ def multi_margin(scores: Any, target: Any, *, p: int = 1, margin: float = 1.0, c
 
 
 def _margin(kind: str, margin: float, scale: Any, class_weight: Any, ignore_index: Any) -> Parameters:
-    return Parameters(margin=(kind, margin), logit_scale=_check.positive("scale", scale),
+    return Parameters(softmax={"margin": (kind, margin), "logit_scale": _check.positive("scale", scale)},
                       class_weight=_check.class_weight(class_weight),
                       ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(targets="labels", hessian=False, kernel="cross_entropy", intercept=None, inverse_link=_scaled(30.0))
+@rowwise(target="labels", kernel="cross_entropy", intercept=None, inverse_link=_scaled(30.0))
 def am_softmax(cosines: Any, target: Any, *, margin: float = 0.35, scale: float = 30.0,
                class_weight: Any = None, ignore_index: int | None = -100) -> Parameters:
     """Additive margin softmax (CosFace): cross entropy of scaled cosines, the true one less a margin.
@@ -243,7 +243,7 @@ def am_softmax(cosines: Any, target: Any, *, margin: float = 0.35, scale: float 
     return _margin("additive", _check.non_negative("margin", margin), scale, class_weight, ignore_index)
 
 
-@rowwise(targets="labels", hessian=False, kernel="cross_entropy", intercept=None, inverse_link=_scaled(64.0))
+@rowwise(target="labels", kernel="cross_entropy", intercept=None, inverse_link=_scaled(64.0))
 def arcface(cosines: Any, target: Any, *, margin: float = 0.5, scale: float = 64.0, class_weight: Any = None,
             ignore_index: int | None = -100) -> Parameters:
     """Additive angular margin softmax (ArcFace): the angle to the true class counts as larger by a margin.
@@ -303,7 +303,7 @@ def arcface(cosines: Any, target: Any, *, margin: float = 0.5, scale: float = 64
     return _margin("arc", m, scale, class_weight, ignore_index)
 
 
-@rowwise(targets="labels", hessian=False, kernel="cross_entropy", intercept=None, inverse_link=_scaled(30.0))
+@rowwise(target="labels", kernel="cross_entropy", intercept=None, inverse_link=_scaled(30.0))
 def l_softmax(cosines: Any, target: Any, *, margin: int = 4, scale: float = 30.0, class_weight: Any = None,
               ignore_index: int | None = -100) -> Parameters:
     """Large-margin softmax (SphereFace): the angle to the true class is multiplied by a margin.
@@ -359,7 +359,7 @@ def l_softmax(cosines: Any, target: Any, *, margin: int = 4, scale: float = 30.0
     return _margin("large", _check.integer_within("margin", margin, 1, 8), scale, class_weight, ignore_index)
 
 
-@rowwise(targets="labels", hessian=False, kernel="cross_entropy", intercept=None, inverse_link=probabilities)
+@rowwise(target="labels", kernel="cross_entropy", intercept=None, inverse_link=probabilities)
 def sm_softmax(logits: Any, target: Any, *, margin: float = 0.35, class_weight: Any = None,
                ignore_index: int | None = -100) -> Parameters:
     """Soft-margin softmax: cross entropy of logits, that of the true class less a margin.

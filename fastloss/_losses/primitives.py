@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from fastloss import _check, _core
+from fastloss import _call, _check, _core
+from fastloss._core import AS_IT_IS, GRAD, VALUE, Parameters, Plan
+
+
+_rows = Plan("cross_entropy", ("logits",), rowwise=True, targets=0)
+_SOFTMAX, _LOG_SOFTMAX, _LOGSUMEXP = (
+    _rows.giving((role,), AS_IT_IS) for role in (_core.SOFTMAX, _core.LOG_SOFTMAX, _core.LOGSUMEXP)
+)
+_NONE = Parameters()
 
 
 def softmax(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | None = None) -> np.ndarray:
@@ -34,7 +42,7 @@ def softmax(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | No
     >>> fl.softmax(np.array([0.0, np.log(3.0)]))
     array([0.25, 0.75])
     """
-    return _transform("softmax", logits, axis, out, n_threads)
+    return _call.run(_SOFTMAX, _NONE, logits, out=out, axis=axis, n_threads=_check.n_threads(n_threads))
 
 
 def log_softmax(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | None = None) -> np.ndarray:
@@ -48,7 +56,7 @@ def log_softmax(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int 
     >>> fl.log_softmax(np.array([0.0, 0.0])).round(6)
     array([-0.693147, -0.693147])
     """
-    return _transform("log_softmax", logits, axis, out, n_threads)
+    return _call.run(_LOG_SOFTMAX, _NONE, logits, out=out, axis=axis, n_threads=_check.n_threads(n_threads))
 
 
 def logsumexp(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | None = None) -> np.ndarray:
@@ -62,23 +70,19 @@ def logsumexp(logits: Any, *, axis: int = -1, out: Any = None, n_threads: int | 
     >>> fl.logsumexp(np.array([[1000.0, 1000.0]])).round(6)
     array([1000.693147])
     """
-    return _transform("logsumexp", logits, axis, out, n_threads)
+    return _call.run(_LOGSUMEXP, _NONE, logits, out=out, axis=axis, n_threads=_check.n_threads(n_threads))
 
 
-def _transform(what: str, logits: Any, axis: Any, out: Any, n_threads: Any) -> np.ndarray:
-    n_threads = _check.n_threads(n_threads)
-    result = _core.transform(what, logits, out, axis, n_threads)
-    if result is not None:
-        return result
-    x = _check.scores("logits", logits)
-    axis, shape = _check.class_axis("logits", x, _check.named_axis(axis, logits, "logits"))
-    goal = None
-    if out is not None:
-        rowwise = what == "logsumexp"
-        goal = _check.output("out", out, shape if rowwise else x.shape, "the rows" if rowwise else "logits",
-                             {"logits": x}, in_place=not rowwise)
-    result = _core.transform(what, x, goal, axis, n_threads)
-    return result if out is None else out
+# The kernel gives -log p, and its gradient times a scale.
+_gather = Plan("cross_entropy", ("logits", "index"), rowwise=True, targets=_core.LABELS, signed_weights=True)
+_GATHER = _gather.giving((VALUE,), AS_IT_IS)
+_GATHER_AND_GRAD = _gather.giving((VALUE, GRAD), AS_IT_IS, scale=-1)
+
+
+def _negated(value: Any) -> Any:
+    array = _check.as_array("out", value)
+    np.negative(array, out=array)
+    return value
 
 
 class GatherLogSoftmax:
@@ -115,10 +119,8 @@ class GatherLogSoftmax:
 
     def __call__(self, logits: Any, index: Any, *, axis: int = -1, out: Any = None,
                  n_threads: int | None = None) -> np.ndarray:
-        x, i, axis, inputs = self._operands(logits, index, axis)
-        goal = None if out is None else _check.output("out", out, i.shape, "index", inputs, False)
-        value = _core.gather(x, i, None, False, goal, None, axis, _check.n_threads(n_threads))
-        return value if out is None else out
+        value = _call.run(_GATHER, _NONE, logits, index, out=out, axis=axis, n_threads=_check.n_threads(n_threads))
+        return _negated(value)
 
     def value_and_grad(self, logits: Any, index: Any, weight: Any = None, *, out: Any = None, axis: int = -1,
                        n_threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -133,21 +135,12 @@ class GatherLogSoftmax:
         >>> grad
         array([[-1.,  1.]])
         """
-        x, i, axis, inputs = self._operands(logits, index, axis)
         if weight is not None:
-            weight = inputs["weight"] = _check.weights(weight, i.shape, "weight")
+            weight = _check.as_array("weight", weight)
             _check.finite("weight", weight)
-        goal = None if out is None else _check.output("out", out, x.shape, "logits", inputs)
-        value, grad = _core.gather(x, i, weight, True, None, goal, axis, _check.n_threads(n_threads))
-        return value, grad if out is None else out
-
-    @staticmethod
-    def _operands(logits: Any, index: Any,
-                  axis: Any) -> tuple[np.ndarray, np.ndarray, int, dict[str, np.ndarray]]:
-        x = _check.scores("logits", logits)
-        axis, _ = _check.class_axis("logits", x, _check.named_axis(axis, logits, "logits"))
-        i = _check.labels("index", index, x, axis, "logits", _core.LABELS)
-        return x, i, axis, {"logits": x, "index": i}
+        value, grad = _call.run(_GATHER_AND_GRAD, _NONE, logits, index, weight=weight, other_out=out, axis=axis,
+                                n_threads=_check.n_threads(n_threads))
+        return _negated(value), grad
 
     def __repr__(self) -> str:
         return "<primitive fastloss.gather_log_softmax>"
@@ -158,6 +151,11 @@ class GatherLogSoftmax:
 
 GatherLogSoftmax.__module__ = "fastloss"
 gather_log_softmax = GatherLogSoftmax()
+
+
+_SIGMOID, _LOG_SIGMOID, _SOFTPLUS = (
+    Plan(kernel, ("x",), targets=0).giving((VALUE,), AS_IT_IS) for kernel in ("sigmoid", "log_sigmoid", "softplus")
+)
 
 
 def sigmoid(x: Any, *, out: Any = None, n_threads: int | None = None) -> np.ndarray:
@@ -185,7 +183,7 @@ def sigmoid(x: Any, *, out: Any = None, n_threads: int | None = None) -> np.ndar
     >>> fl.sigmoid(np.array([-np.inf, 0.0, 2.0])).round(6)
     array([0.      , 0.5     , 0.880797])
     """
-    return _unary("sigmoid", x, out, n_threads)
+    return _call.run(_SIGMOID, _NONE, x, out=out, n_threads=_check.n_threads(n_threads))
 
 
 def log_sigmoid(x: Any, *, out: Any = None, n_threads: int | None = None) -> np.ndarray:
@@ -198,7 +196,7 @@ def log_sigmoid(x: Any, *, out: Any = None, n_threads: int | None = None) -> np.
     >>> fl.log_sigmoid(np.array([-1000.0, 0.0, 2.0])).round(6)
     array([-1.00000e+03, -6.93147e-01, -1.26928e-01])
     """
-    return _unary("log_sigmoid", x, out, n_threads)
+    return _call.run(_LOG_SIGMOID, _NONE, x, out=out, n_threads=_check.n_threads(n_threads))
 
 
 def softplus(x: Any, *, out: Any = None, n_threads: int | None = None) -> np.ndarray:
@@ -212,15 +210,4 @@ def softplus(x: Any, *, out: Any = None, n_threads: int | None = None) -> np.nda
     >>> fl.softplus(np.array([-2.0, 0.0, 1000.0])).round(6)
     array([1.26928e-01, 6.93147e-01, 1.00000e+03])
     """
-    return _unary("softplus", x, out, n_threads)
-
-
-def _unary(what: str, x: Any, out: Any, n_threads: Any) -> np.ndarray:
-    n_threads = _check.n_threads(n_threads)
-    result = _core.unary(what, x, out, n_threads)
-    if result is not None:
-        return result
-    array = _check.scores("x", x)
-    goal = None if out is None else _check.output("out", out, array.shape, "x", {"x": array})
-    result = _core.unary(what, array, goal, n_threads)
-    return result if out is None else out
+    return _call.run(_SOFTPLUS, _NONE, x, out=out, n_threads=_check.n_threads(n_threads))

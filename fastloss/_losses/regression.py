@@ -9,8 +9,6 @@ from fastloss import _check, _core
 from fastloss._core import Parameters
 from fastloss._loss import elementwise
 from fastloss._losses.intercepts import (
-    best_constant,
-    by_root,
     exponential,
     identity,
     log_mean,
@@ -21,12 +19,13 @@ from fastloss._losses.intercepts import (
     median,
     median_of_percentages,
     rate,
+    root,
     smoothed_median,
     weighted_quantile,
 )
 
 
-@elementwise(hessian=True, intercept=best_constant("mse", mean), inverse_link=identity)
+@elementwise(hessian=True, intercept=mean, inverse_link=identity)
 def mse(pred: Any, target: Any) -> Parameters:
     """Squared error, (pred - target)^2; its mean is the mean squared error.
 
@@ -65,7 +64,7 @@ def mse(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=True, intercept=best_constant("half_squared", mean), inverse_link=identity)
+@elementwise(hessian=True, intercept=mean, inverse_link=identity)
 def half_squared(pred: Any, target: Any) -> Parameters:
     """Half the squared error, (pred - target)^2 / 2: the one whose gradient is the residual.
 
@@ -101,7 +100,7 @@ def half_squared(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=False, intercept=best_constant("mae", median), inverse_link=identity, bound="residual")
+@elementwise(hessian=False, intercept=median, inverse_link=identity, bound="residual", piecewise_linear=True)
 def mae(pred: Any, target: Any) -> Parameters:
     """Absolute error, |pred - target|; its mean is the mean absolute error.
 
@@ -138,7 +137,7 @@ def mae(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=True, intercept=by_root("huber"), inverse_link=identity, bound="residual")
+@elementwise(hessian=True, intercept=root, inverse_link=identity, bound="residual")
 def huber(pred: Any, target: Any, *, delta: float = 1.0) -> Parameters:
     """Squared near the target, linear beyond delta: Huber's loss.
 
@@ -177,11 +176,11 @@ def huber(pred: Any, target: Any, *, delta: float = 1.0) -> Parameters:
     >>> value, grad
     (1.625, array([ 0. , -0.5,  1. ]))
     """
-    return Parameters(values=(_check.positive("delta", delta),))
+    return Parameters({"delta": _check.positive("delta", delta)})
 
 
-@elementwise(hessian=True, intercept=best_constant("smooth_l1", smoothed_median),
-             inverse_link=identity, bound="residual")
+@elementwise(hessian=True, intercept=smoothed_median, inverse_link=identity,
+             bound="residual")
 def smooth_l1(pred: Any, target: Any, *, beta: float = 1.0) -> Parameters:
     """Absolute error, made smooth within beta of the target: `huber` with delta = beta, over beta.
 
@@ -221,10 +220,10 @@ def smooth_l1(pred: Any, target: Any, *, beta: float = 1.0) -> Parameters:
     >>> value, grad
     (1.8125, array([ 0. , -0.5,  1. ]))
     """
-    return Parameters(values=(_check.non_negative("beta", beta),))
+    return Parameters({"beta": _check.non_negative("beta", beta)})
 
 
-@elementwise(hessian=True, intercept=by_root("pseudo_huber"), inverse_link=identity, bound="residual")
+@elementwise(hessian=True, intercept=root, inverse_link=identity, bound="residual")
 def pseudo_huber(pred: Any, target: Any, *, delta: float = 1.0) -> Parameters:
     """A Huber loss with all derivatives, delta^2 (sqrt(1 + (r / delta)^2) - 1).
 
@@ -263,10 +262,10 @@ def pseudo_huber(pred: Any, target: Any, *, delta: float = 1.0) -> Parameters:
     >>> round(value, 6), grad.round(4)
     (1.650282, array([ 0.    , -0.7071,  0.8944]))
     """
-    return Parameters(values=(_check.positive("delta", delta),))
+    return Parameters({"delta": _check.positive("delta", delta)})
 
 
-@elementwise(hessian=True, intercept=by_root("log_cosh"), inverse_link=identity, bound="residual")
+@elementwise(hessian=True, intercept=root, inverse_link=identity, bound="residual")
 def log_cosh(pred: Any, target: Any) -> Parameters:
     """log(cosh(pred - target)): half the square near the target, |r| - log 2 far away.
 
@@ -308,8 +307,9 @@ def log_cosh(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=False, intercept=best_constant("quantile", weighted_quantile),
-             inverse_link=identity, bound="residual")
+@elementwise(hessian=False, intercept=weighted_quantile, inverse_link=identity,
+             bound="residual", piecewise_linear=True, array_parameter="q",
+             column_parameter="q")
 def quantile(pred: Any, target: Any, *, q: Any = 0.5) -> Parameters:
     """Pinball loss, which is least where pred is the q-quantile of the target.
 
@@ -351,10 +351,10 @@ def quantile(pred: Any, target: Any, *, q: Any = 0.5) -> Parameters:
     array([0.125, 0.5  , 0.875])
     """
     number, array = _check.number_or_array("q", q, _check.inside)
-    return Parameters(values=(number,), array=array, array_name="q")
+    return Parameters({"q": number}, array=array)
 
 
-@elementwise(hessian=True, intercept=by_root("expectile"), inverse_link=identity)
+@elementwise(hessian=True, intercept=root, inverse_link=identity)
 def expectile(pred: Any, target: Any, *, tau: float = 0.5) -> Parameters:
     """Squared error weighted by its side, which is least where pred is the tau-expectile of the target.
 
@@ -392,10 +392,10 @@ def expectile(pred: Any, target: Any, *, tau: float = 0.5) -> Parameters:
     >>> value, grad
     (1.75, array([ 0. , -1.5,  1. ]))
     """
-    return Parameters(values=(_check.inside("tau", tau),))
+    return Parameters({"tau": _check.inside("tau", tau)})
 
 
-@elementwise(hessian=False, intercept=by_root("epsilon_insensitive"), inverse_link=identity, bound="residual")
+@elementwise(hessian=False, intercept=root, inverse_link=identity, bound="residual", piecewise_linear=True)
 def epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> Parameters:
     """Absolute error beyond eps, nothing within: the loss of support vector regression.
 
@@ -433,11 +433,11 @@ def epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> Paramete
     >>> value, grad
     (2.0, array([ 0., -1.,  1.]))
     """
-    return Parameters(values=(_check.non_negative("eps", eps),))
+    return Parameters({"eps": _check.non_negative("eps", eps)})
 
 
-@elementwise(hessian=True, intercept=by_root("squared_epsilon_insensitive"),
-             inverse_link=identity, bound="rate")
+@elementwise(hessian=True, intercept=root, inverse_link=identity,
+             bound="rate")
 def squared_epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> Parameters:
     """The square of `epsilon_insensitive`.
 
@@ -476,10 +476,10 @@ def squared_epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> 
     >>> value, grad
     (2.5, array([ 0., -1.,  3.]))
     """
-    return Parameters(values=(_check.non_negative("eps", eps),))
+    return Parameters({"eps": _check.non_negative("eps", eps)})
 
 
-@elementwise(hessian=True, intercept=best_constant("msle", mean_of_logs), inverse_link=identity, bound="rate")
+@elementwise(hessian=True, intercept=mean_of_logs, inverse_link=identity, bound="rate")
 def msle(pred: Any, target: Any) -> Parameters:
     """Squared error of log(1 + x); its mean is the mean squared logarithmic error.
 
@@ -519,8 +519,8 @@ def msle(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=False, intercept=best_constant("mape", median_of_percentages),
-             inverse_link=identity, bound="residual")
+@elementwise(hessian=False, intercept=median_of_percentages, inverse_link=identity,
+             bound="residual", piecewise_linear=True)
 def mape(pred: Any, target: Any) -> Parameters:
     """Absolute error as a fraction of the target; its mean is the mean absolute percentage error.
 
@@ -561,7 +561,7 @@ def mape(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=True, intercept=best_constant("poisson", log_rate), inverse_link=rate, bound="rate")
+@elementwise(hessian=True, intercept=log_rate, inverse_link=rate, bound="rate", target="counts")
 def poisson(pred: Any, target: Any, *, log_input: bool = True) -> Parameters:
     """Negative log-likelihood of counts, pred being the log of the rate (or the rate), without log(target!).
 
@@ -602,7 +602,7 @@ def poisson(pred: Any, target: Any, *, log_input: bool = True) -> Parameters:
     return Parameters(kernel=None if _check.flag("log_input", log_input) else "poisson_rate")
 
 
-@elementwise(hessian=True, intercept=best_constant("gamma", log_mean), inverse_link=exponential, bound="rate")
+@elementwise(hessian=True, intercept=log_mean, inverse_link=exponential, bound="rate", target="counts")
 def gamma(pred: Any, target: Any) -> Parameters:
     """Negative log-likelihood of a gamma distribution of mean exp(pred), over its shape, without constants.
 
@@ -639,8 +639,8 @@ def gamma(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=True, intercept=best_constant("tweedie", log_mean),
-             inverse_link=exponential, bound="rate")
+@elementwise(hessian=True, intercept=log_mean, inverse_link=exponential,
+             bound="rate", target="counts")
 def tweedie(pred: Any, target: Any, *, power: float = 1.5) -> Parameters:
     """Half the deviance of a Tweedie distribution of mean exp(pred), without constants.
 
@@ -679,11 +679,11 @@ def tweedie(pred: Any, target: Any, *, power: float = 1.5) -> Parameters:
     >>> round(value, 6), grad.round(4)
     (3.861783, array([0.5   , 0.2178]))
     """
-    return Parameters(values=(_check.inside("power", power, 1, 2),))
+    return Parameters({"power": _check.inside("power", power, 1, 2)})
 
 
-@elementwise(hessian=True, intercept=best_constant("gaussian_nll", mean_by_precision), inverse_link=identity,
-             second="var")
+@elementwise(hessian=True, intercept=mean_by_precision, inverse_link=identity,
+             array_parameter="var", array_rule=_core.VARIANCE, second_grad="var")
 def gaussian_nll(pred: Any, target: Any, *, var: Any) -> Parameters:
     """Negative log-likelihood of a normal distribution of mean pred and variance var, without log(2 pi) / 2.
 
@@ -726,6 +726,6 @@ def gaussian_nll(pred: Any, target: Any, *, var: Any) -> Parameters:
     """
     number, array = _check.number_or_array("var", var, _check.non_negative, scanned=True)
     if array is not None:
-        return Parameters(array=array, array_name="var", array_rule=_core.VARIANCE)
+        return Parameters(array=array, scanned=True)
     v = max(number, 1e-6)
-    return Parameters(values=(v, math.log(v)), kernel="gaussian_nll_of_number")
+    return Parameters({"var": v, "log_var": math.log(v)}, kernel="gaussian_nll_of_number")

@@ -103,4 +103,4 @@ def cosine_embedding(x1: Any, x2: Any, y: Any, *, margin: float = 0.0) -> Parame
     array([[ 0.    , -0.5   ],
            [ 0.1768, -0.1768]])
     """
-    return Parameters(values=(_check.within("margin", margin, -1.0, 1.0),))
+    return Parameters({"margin": _check.within("margin", margin, -1.0, 1.0)})

@@ -10,8 +10,10 @@ import numpy as np
 
 from fastloss import _check
 from fastloss._streaming.exact_sum import ExactSum
-from fastloss._streaming.passes import Batch, Tally, passes_for
-from fastloss._streaming.requests import Request, check, requested
+from fastloss._declared import Tally
+from fastloss._metric import Metric, Ranks
+from fastloss._streaming.passes import Batch, passes_for
+from fastloss._streaming.requests import Request, requested
 
 
 class Accumulator:
@@ -58,8 +60,6 @@ class Accumulator:
 
     def __init__(self, what: Any, *, n_threads: int | None = None, **parameters: Any) -> None:
         self._set(requested(what, parameters), _check.n_threads(n_threads))
-        for request in self._requests.values():
-            check(request)
 
     def _set(self, requests: dict[str | None, Request], n_threads: int | None) -> None:
         self._requests = requests
@@ -94,8 +94,7 @@ class Accumulator:
         """Adds what another accumulator of the same losses and parameters has seen; gives itself."""
         if not isinstance(other, Accumulator):
             raise TypeError(f"{other!r} is no Accumulator")
-        mine, theirs = ({name: request.key for name, request in each._requests.items()}
-                        for each in (self, other))
+        mine, theirs = ({name: request.key for name, request in each._requests.items()} for each in (self, other))
         if mine != theirs:
             raise ValueError(f"{self!r} and {other!r} cannot be merged: their losses and parameters must be "
                              "the same")
@@ -158,7 +157,7 @@ class Accumulator:
             value = f" = {_result(request, sums)} of {sums.count}" if something else ", of nothing yet"
             return ("" if name is None else f"{name}: ") + request.metric.__name__ + given + value
 
-        parts = [one(*named, sums) for named, sums in zip(self._requests.items(), self._sums)]
+        parts = [one(name, request, sums) for (name, request), sums in zip(self._requests.items(), self._sums)]
         return f"<Accumulator of {'; '.join(parts)}>"
 
 
@@ -174,7 +173,7 @@ class _Sums:
         self._reach(len(tally.totals))
         for total, x in zip(self.totals, tally.totals):
             total.add(x)
-        self.weight.add(tally.weight)
+        self.weight.add(tally.divisor)
         self.count += tally.counted
 
     def merge(self, other: _Sums) -> None:
@@ -190,10 +189,8 @@ class _Sums:
 
 def _result(request: Request, sums: _Sums) -> Any:
     """What one loss's sums mean."""
-    several, n = False, 1
-    if request.metric.__name__ == "top_k_accuracy":
-        several, bounds = _check.counts("k", request.parameters["k"])
-        n = len(bounds)
+    own = request.own
+    several, n = (own.several, len(own.spans)) if isinstance(own, Ranks) else (False, 1)
     totals = [total.value() for total in sums.totals] or [0.0] * n
     if request.reduction == "mean":
         weight = sums.weight.value()
@@ -203,9 +200,6 @@ def _result(request: Request, sums: _Sums) -> Any:
             totals = [total / weight for total in totals]
         else:
             totals = [_check.mean_of_nothing()] * n
-    if request.metric.__name__ == "perplexity":
-        try:
-            totals = [math.exp(totals[0])]
-        except OverflowError:
-            totals = [math.inf]
+    if isinstance(request.metric, Metric):
+        totals = [request.metric.finish(total) for total in totals]
     return np.array(totals) if several else totals[0]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastloss import _check
+from fastloss._loss import losses
 from fastloss._optional import require
 from fastloss._streaming.accumulator import Accumulator
 from fastloss._streaming.sources import RowSource, row_source
@@ -72,7 +73,8 @@ def evaluate(pred: Any, target: Any, metrics: Any, *, batch_size: int | None = N
     >>> fl.evaluate(halves, labels, "cross_entropy", batch_size=128) == found["cross_entropy"]
     True
     """
-    cut = {name: parameters.pop(name) for name in ("var", "y") if np.ndim(parameters.get(name, 0)) > 0}
+    known = frozenset().union(*(loss.row_arrays for loss in losses.values()))
+    cut = {name: parameters.pop(name) for name in sorted(known) if np.ndim(parameters.get(name, 0)) > 0}
     total = Accumulator(metrics, n_threads=n_threads, **parameters)
     size = None if batch_size is None else _check.integer_within("batch_size", batch_size, 1, 1 << 62)
     if target is None and _is_batches(pred):

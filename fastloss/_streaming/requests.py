@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from fastloss import _check
 from fastloss._loss import Loss, losses
-from fastloss._losses.metrics import Metric, metrics
+from fastloss._metric import Metric, metrics
 
 # What belongs to a call and not to the loss.
-_OF_THE_CALL = {
+OF_THE_CALL = {
     "sample_weight": "it goes with each batch",
     "normalizer": "the mean is divided by what all batches weigh",
     "n_threads": "it is given once, for all",
@@ -33,30 +32,35 @@ class Request:
     given: Mapping[str, Any]  # as the caller wrote them, copied: they hold for all batches
     reduction: str = field(init=False)
     parameters: Mapping[str, Any] = field(init=False)  # with the defaults, without the reduction
+    own: Any = field(init=False)  # what its keywords come to; None where a batch brings some of them
     arrays: frozenset[str] = field(init=False)  # what each batch brings besides pred and target
     needs_target: bool = field(init=False)
 
     def __post_init__(self) -> None:
         signature = self.metric.__signature__.parameters.values()
         keywords = {p.name: p.default for p in signature
-                    if p.kind is p.KEYWORD_ONLY and p.name not in _OF_THE_CALL}
+                    if p.kind is p.KEYWORD_ONLY and p.name not in OF_THE_CALL}
         operands = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
         given = {name: _own(value) for name, value in self.given.items()}
         for name in given:
             if name not in keywords:
                 raise TypeError(f"{self.metric.__name__} takes no {name} here: "
-                                + _OF_THE_CALL.get(name, f"its parameters are {_listed(keywords)}"))
+                                + OF_THE_CALL.get(name, f"its parameters are {_listed(keywords)}"))
         parameters = {**keywords, **given}
         reduction = parameters.pop("reduction", "mean")
         if reduction not in ("mean", "sum"):
             raise ValueError(f'reduction = {reduction!r} must be "mean" or "sum" over many batches')
         missing = {name for name, value in parameters.items() if value is inspect.Parameter.empty}
+        parameters = {k: v for k, v in parameters.items() if k not in missing}
         set_ = object.__setattr__  # frozen
         set_(self, "given", given)
         set_(self, "needs_target", len(operands) > 1)
         set_(self, "reduction", reduction)
-        set_(self, "parameters", {k: v for k, v in parameters.items() if k not in missing})
+        set_(self, "parameters", parameters)
         set_(self, "arrays", frozenset(missing).union(operands[2:]))
+        # Parameters are looked over now, and not at the first batch.
+        own = {k: v for k, v in parameters.items() if k != "axis"}
+        set_(self, "own", None if missing else self.metric._own(own))
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -146,8 +150,8 @@ def parse(text: str) -> tuple[Loss | Metric, dict[str, Any]]:
     Values are Python's numbers, True, False, None and lists; anything else is a word.
     """
     name, _, rest = text.partition(":")
-    metric: Loss | Metric | None = losses.get(name) or metrics.get(name)
-    if metric is None:
+    thing: Loss | Metric | None = losses.get(name) or metrics.get(name)
+    if thing is None:
         raise ValueError(f"{name!r} is no loss and no metric of fastloss{did_you_mean(name)}")
     parameters: dict[str, Any] = {}
     for pair in re.split(r",(?![^\[(]*[\])])", rest) if rest else ():  # no comma within brackets
@@ -157,7 +161,7 @@ def parse(text: str) -> tuple[Loss | Metric, dict[str, Any]]:
         if key in parameters:
             raise ValueError(f"{key} is given twice in {text!r}")
         parameters[key] = _value(value)
-    return metric, parameters
+    return thing, parameters
 
 
 def did_you_mean(name: str, among: Iterable[str] | None = None) -> str:
@@ -176,23 +180,3 @@ def _value(text: str) -> Any:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
-
-
-def check(request: Request) -> None:
-    """Looks over the parameters now, and not at the first batch."""
-    thing, parameters = request.metric, dict(request.parameters)
-    parameters.pop("axis", None)
-    if isinstance(thing, Loss):
-        if not request.arrays & inspect.signature(thing._parameters).parameters.keys() - set(thing._names):
-            thing._own(parameters)
-        return
-    if "k" in parameters:
-        _check.counts("k", parameters["k"])
-    if "ties" in parameters:
-        _check.one_of("ties", parameters["ties"], {"first": 0, "last": 1})
-    if "threshold" in parameters:
-        _check.number("threshold", parameters["threshold"])
-    if "labels" in parameters:
-        _check.one_of("labels", parameters["labels"], {"01": 0, "pm1": 1})
-    if "ignore_index" in parameters:
-        _check.integer_or_none("ignore_index", parameters["ignore_index"])

@@ -66,7 +66,7 @@ def _planned(which: _Loss, tensors: Sequence[Tensor], inplace: bool, parameters:
 
 def _is_second(which: _Loss, name: str, value: Tensor, first: Tensor) -> bool:
     """Whether a keyword is an array that has a gradient of its own."""
-    return isinstance(which, ParameterLoss) and name == which._second and value.shape == first.shape
+    return isinstance(which, ParameterLoss) and name == which.facts.second_grad and value.shape == first.shape
 
 
 def _named(which: Any) -> _Loss:
