@@ -16,7 +16,7 @@ cdef extern from "fastloss.h" nogil:
     ctypedef struct fl_operand:
         char *data
         int type
-        ptrdiff_t along
+        ptrdiff_t class_stride
         ptrdiff_t *stride
     ctypedef struct fl_labels:
         int64_t ignore_index
@@ -138,6 +138,7 @@ cdef class Parameters:
 
     cpdef bint fits_float32(self)
     cdef ClassArrays by_class(self, ptrdiff_t n, bint float64)
+    cdef ClassArrays make_by_class(self, ptrdiff_t n, bint float64)
 
 
 cdef class Plan:
@@ -157,3 +158,5 @@ cdef class Plan:
     cdef bint fresh
     cdef double scale, bound_floor
     cdef fl_hessian hessian
+
+    cdef Plan copy(self)

@@ -521,7 +521,7 @@ cdef class Call:
             if b.shape[d] != pred.shape[d]:
                 return 0
             if d == self.row_axis:
-                self.c.op[role].along = b.strides[d]
+                self.c.op[role].class_stride = b.strides[d]
             else:
                 self.c.op[role].stride[k] = b.strides[d]
                 k += 1
@@ -570,7 +570,7 @@ cdef class Call:
         for d in range(b.ndim):
             if d == self.row_axis:
                 self.c.classes = b.shape[d]
-                op.along = b.strides[d]
+                op.class_stride = b.strides[d]
             else:
                 self.c.shape[k] = b.shape[d]
                 op.stride[k] = b.strides[d]

@@ -35,6 +35,11 @@ const char *const fl_isa_names[] = {SETS(NAME) NULL};
 const char *const fl_elementwise_names[] = {FL_ELEMENTWISE_LIST(ELEMENTWISE) NULL};
 const char *const fl_rowwise_names[] = {FL_ROWWISE_LIST(NAME) NULL};
 
+#define SLOT_NAME(slot, name, place) #name,
+#define SLOT_PLACE(slot, name, place) place,
+const char *const fl_slot_names[] = {FL_SLOT_LIST(SLOT_NAME) NULL};
+const int fl_slot_places[] = {FL_SLOT_LIST(SLOT_PLACE)};
+
 int fl_isa_runs(const char *isa) {
 #if defined(__x86_64__)
     unsigned a, b, c, d;

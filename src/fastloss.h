@@ -53,20 +53,64 @@ typedef struct {
     ptrdiff_t stride[FL_MAXDIM];  /* strides of the row dimensions */
 } fl_operand;
 
-/* Of losses of rows. `gain` and `smooth` hold one entry a class in the table's type, or are NULL for all ones
- * and all zeros: q = gain * target + smooth. The rest is of the softmax kernel, see rows/softmax/kernel.h. */
+/* The options of a call, by who reads them. */
+
+/* Whatever reads labels: which of them count. */
+typedef struct {
+    int64_t ignore_index;
+    int has_ignore;
+} fl_labels;
+
+/* Whatever reads the target of rows. `gain` and `smooth` hold one entry a class in the table's type, or are NULL for all
+ * ones and all zeros: q = gain * target + smooth. */
 typedef struct {
     const void *gain, *smooth;
+    int log_target;  /* soft targets are logarithms */
+} fl_targets;
+
+/* The softmax family, rows/softmax/kernel.h. */
+typedef struct {
     double z_loss, softcap, logit_scale;  /* softcap 0: none */
     double factor;                        /* the loss is multiplied by it */
+    int divergence;                       /* the entropy of the target is subtracted from the loss */
     int margin_kind;                      /* fl_margin: how the logit at the label is lowered */
     double margin;
     double margin_constants[8];           /* arc: cos and sin of the margin; large: cos(j pi / margin), j = 1 ... */
-    int log_target;                       /* soft targets are logarithms */
-    int divergence;                       /* the entropy of the target is subtracted from the loss */
-    int64_t ignore_index;
-    int has_ignore;
 } fl_softmax;
+
+/* Whatever writes a Hessian, base/hessian.h. */
+typedef struct {
+    double factor;  /* it is multiplied by; of the softmax family alone */
+    double least;   /* of a row of weight 1; 0: none */
+    int bounded;    /* elementwise: it is the loss's bound (elementwise/formula.h) */
+} fl_hessian;
+
+/* The checks: which rule each operand must obey, and when that is looked at. */
+typedef struct {
+    int target, array_parameter;  /* fl_rule of FL_TARGET and of FL_ARRAY_PARAMETER */
+    int score;                    /* fl_rule of FL_PRED, where the loss reads it */
+    int reads_all_scores;         /* the loss reads all scores of a row, else those whose target is not 0 */
+    double rounding_slack;        /* how far probabilities may leave their range by rounding */
+    int while_running;            /* elements are checked beside the kernel, as no array of the caller's is written: one
+                                   * pass over memory less */
+    int scores_while_running;     /* likewise scores */
+} fl_checks;
+
+/* The slots of the loss's own numbers: a name, and its place. A kernel reads a few of them, none two of one place.
+ * An array parameter takes the first. */
+#define FL_SLOT_LIST(X) \
+    X(FL_DELTA, delta, 0) X(FL_BETA, beta, 0) X(FL_Q, q, 0) X(FL_TAU, tau, 0) X(FL_EPS, eps, 0) \
+    X(FL_POWER, power, 0) X(FL_EPSILON, epsilon, 0) X(FL_THRESHOLD, threshold, 0) X(FL_LAST, last, 0) \
+    X(FL_VAR, var, 0) X(FL_LOG_VAR, log_var, 1) \
+    X(FL_POS_WEIGHT, pos_weight, 0) X(FL_SMOOTHING, smoothing, 1) \
+    X(FL_GAMMA, gamma, 0) X(FL_SHARE_OF_ONES, share_of_ones, 1) X(FL_SHARE_OF_ZEROS, share_of_zeros, 2) \
+    X(FL_MARGIN, margin, 0) X(FL_EXPONENT, exponent, 1) \
+    X(FL_CLIP, clip, 0) X(FL_LOG_CLIP, log_clip, 1) X(FL_LOG_REST, log_rest, 2) \
+    X(FL_LABEL_SCALE, label_scale, 2) X(FL_LABEL_SHIFT, label_shift, 3) \
+    X(FL_BOUND_FLOOR, bound_floor, 3)
+#define FL_SLOT(slot, name, place) slot = place,
+enum { FL_SLOT_LIST(FL_SLOT) FL_FIRST_SLOT = 0, FL_SLOTS = 4 };
+#undef FL_SLOT
 
 typedef struct fl_table fl_table;
 typedef struct fl_call fl_call;
@@ -77,26 +121,24 @@ struct fl_call {
     const fl_table *table;
     fl_kernel *kernel;    /* of that table */
     int elementwise;      /* every element is a row: blocks go to the kernel whole, whatever their strides */
-    int rule[2];          /* fl_rule: of FL_TARGET, and of FL_ARRAY_PARAMETER */
-    int score_rule;       /* fl_rule of FL_PRED, where the loss reads it */
-    int reads_all;        /* the loss reads all scores of a row, else those whose target is not 0 */
-    double rounding_slack; /* how far probabilities may leave their range by rounding (score_rule) */
-    int lanes_across;     /* row losses: lanes across rows (few classes, or class axis not last) */
-    int stream;           /* large outputs bypass the cache */
     int wants_value;      /* the loss itself is wanted, its sum or each value, and not its derivatives alone */
     int unweighted;       /* unreduced values are not multiplied by their weights */
-    int check_while_running;         /* elements are checked by `rule` beside the kernel, as no array of the caller's is
-                                      * written: one pass over memory less */
-    int check_scores_while_running;  /* likewise scores, by `score_rule` */
-    ptrdiff_t rows, classes, per_block, per_task;
     double scale;         /* 1 / normaliser: what every gradient is multiplied by, beside its row's weight */
-    double hess_factor, hess_least;  /* base/hessian.h; the factor for the softmax family alone; least 0: none */
-    int hess_bound;       /* elementwise: the Hessian is the loss's bound (elementwise/formula.h) */
-    int ndim;
+    ptrdiff_t rows, classes;
+    int class_axis_last;
+    int ndim;             /* of the rows */
     ptrdiff_t shape[FL_MAXDIM];
     fl_operand op[FL_ROLES];
+    double parameter[FL_SLOTS];
+    fl_checks check;
+    fl_labels labels;
+    fl_targets targets;
     fl_softmax softmax;
-    double parameter[4];  /* the loss's own numbers; the last is the floor of its bound (hess_bound) */
+    fl_hessian hessian;
+    /* What fl_lay_out makes of the shape, beside merging axes. */
+    ptrdiff_t per_block, per_task;  /* rows */
+    int lanes_across;               /* of a tile, rows/tile.h */
+    int stream;                     /* large outputs bypass the cache */
 };
 
 /* Rows of a block whose addresses are a constant step apart in each operand; for an elementwise kernel, the block. */
@@ -109,7 +151,10 @@ struct fl_span {
     int *violation;        /* set by a kernel that reads the label's score alone if that breaks its rule; or NULL */
 };
 
-enum { FL_BLOCK = 1024 };  /* rows in a block at most, and elements of a wide row in one L1 block */
+enum {
+    FL_BLOCK = 1024,  /* rows in a block at most, and elements of a wide row in one L1 block */
+    FL_CHUNKS = 64    /* in a tile (rows/tile.h): rows of so many classes lie across one */
+};
 
 struct fl_table {
     const char *isa;
@@ -130,6 +175,13 @@ int fl_isa_runs(const char *isa);              /* does this processor have it? *
 const fl_table *fl_table_of(const char *isa, int bits);
 /* Both end in NULL; the position of a name is the kernel's index. */
 extern const char *const fl_elementwise_names[], *const fl_rowwise_names[];
+
+/* The names of the slots, which end in NULL, and their places. */
+extern const char *const fl_slot_names[];
+extern const int fl_slot_places[];
+
+/* call.c */
+void fl_lay_out(fl_call *);
 
 /* task.c */
 ptrdiff_t fl_tasks(const fl_call *);

@@ -12,7 +12,7 @@ enum { SPAN_ROWS = 1024 }; /* at most in one scan */
 /* Sums are kept in local variables: an addition in memory cannot begin before the last one is stored. */
 static void scan_labels(const fl_call *call, const fl_span *span, const double *class_weight, fl_scan *found) {
     const double *weight = span->weight;
-    const fl_softmax *p = &call->softmax;
+    const fl_labels *p = &call->labels;
     int64_t label[SPAN_ROWS], bad = found->bad_label, counted = found->counted;
     double sum = found->weight;
     load_labels(label, span->data[FL_LABEL], call->op[FL_LABEL].type, span->step[FL_LABEL], span->n);
@@ -44,7 +44,7 @@ static void add_weights(const double *weight, ptrdiff_t n, fl_scan *found) {
 static ptrdiff_t find_violation(const fl_call *call, int rule, const char *from, int type, ptrdiff_t step, ptrdiff_t n,
                                 const double *weight) {
     for (ptrdiff_t i = 0; i < n; i++) {
-        ptrdiff_t where = call->table->first_violation(rule, call->rounding_slack, from + i * step, type, step, n - i);
+        ptrdiff_t where = call->table->first_violation(rule, call->check.rounding_slack, from + i * step, type, step, n - i);
         if (where < 0) return -1;
         i += where;
         if (!(weight && weight[i] == 0)) return i;
@@ -90,12 +90,12 @@ static int scores_obey(const fl_call *call, const fl_span *span) {
     const char *data = span->data[FL_PRED];
     ptrdiff_t step = span->step[FL_PRED], n = span->n, c = call->classes;
     if (step == op->class_stride * c)
-        return find_violation(call, call->score_rule, data, op->type, op->class_stride, n * c, NULL) < 0;
+        return find_violation(call, call->check.score, data, op->type, op->class_stride, n * c, NULL) < 0;
     int across = n > 1 && (step < 0 ? -step : step) < (op->class_stride < 0 ? -op->class_stride : op->class_stride);
     ptrdiff_t lines = across ? c : n, apart = across ? op->class_stride : step,
               along = across ? step : op->class_stride;
     for (ptrdiff_t i = 0; i < lines; i++)
-        if (find_violation(call, call->score_rule, data + i * apart, op->type, along, across ? n : c, NULL) >= 0)
+        if (find_violation(call, call->check.score, data + i * apart, op->type, along, across ? n : c, NULL) >= 0)
             return 0;
     return 1;
 }
@@ -104,13 +104,13 @@ static int scores_obey(const fl_call *call, const fl_span *span) {
 static int row_violates(const fl_call *call, const fl_span *span, ptrdiff_t i) {
     const fl_operand *op = &call->op[FL_PRED], *target = &call->op[FL_TARGET];
     const char *scores = span->data[FL_PRED] + i * span->step[FL_PRED], *q = span->data[FL_TARGET];
-    if (call->reads_all)
-        return find_violation(call, call->score_rule, scores, op->type, op->class_stride, call->classes, NULL) >= 0;
+    if (call->check.reads_all_scores)
+        return find_violation(call, call->check.score, scores, op->type, op->class_stride, call->classes, NULL) >= 0;
     for (ptrdiff_t c = 0; c < call->classes; c++) {
         double mass = 0;
         convert(&mass, q + i * span->step[FL_TARGET] + c * target->class_stride, target->type, 0, 1);
-        int read = call->softmax.log_target ? mass != -T_INF : mass != 0;
-        if (read && find_violation(call, call->score_rule, scores + c * op->class_stride, op->type, 0, 1, NULL) >= 0)
+        int read = call->targets.log_target ? mass != -T_INF : mass != 0;
+        if (read && find_violation(call, call->check.score, scores + c * op->class_stride, op->type, 0, 1, NULL) >= 0)
             return 1;
     }
     return 0;
@@ -120,7 +120,7 @@ static int row_violates(const fl_call *call, const fl_span *span, ptrdiff_t i) {
 static int row_counts(const fl_call *call, const fl_span *span, const int64_t *label, ptrdiff_t i) {
     if (span->weight && span->weight[i] == 0) return 0;
     if (!call->op[FL_LABEL].data) return 1;
-    if (call->softmax.has_ignore && label[i] == call->softmax.ignore_index) return 0;
+    if (call->labels.has_ignore && label[i] == call->labels.ignore_index) return 0;
     return (uint64_t)label[i] < (uint64_t)call->classes;
 }
 
@@ -130,7 +130,7 @@ static void scan_scores(const fl_call *call, const fl_span *span, ptrdiff_t *fou
     int64_t label[SPAN_ROWS];
     double score[SPAN_ROWS];
     ptrdiff_t where = -1;
-    if (call->score_rule == FL_ANY || *found >= 0) return;
+    if (call->check.score == FL_ANY || *found >= 0) return;
     if (!reads_label_only(call) && scores_obey(call, span)) return;
     if (labels->data) load_labels(label, span->data[FL_LABEL], labels->type, span->step[FL_LABEL], span->n);
     if (reads_label_only(call)) {
@@ -138,7 +138,7 @@ static void scan_scores(const fl_call *call, const fl_span *span, ptrdiff_t *fou
             const char *row = span->data[FL_PRED] + i * span->step[FL_PRED];
             score[i] = row_counts(call, span, label, i) ? load_one(row + label[i] * op->class_stride, op->type) : 0;
         }
-        where = find_violation(call, call->score_rule, (const char *)score, FL_F64, sizeof *score, span->n, NULL);
+        where = find_violation(call, call->check.score, (const char *)score, FL_F64, sizeof *score, span->n, NULL);
     }
     for (ptrdiff_t i = 0; !reads_label_only(call) && i < span->n && where < 0; i++)
         if (row_counts(call, span, label, i) && row_violates(call, span, i)) where = i;
@@ -151,9 +151,9 @@ static void scan_block_of_elements(const fl_call *call, ptrdiff_t row, ptrdiff_t
     if (weight) add_weights(weight, n, found);
     else found->counted += n;
     if (weight) scan_weights(weight, row, n, found);
-    scan_elements(call, FL_TARGET, call->rule[0], row, n, weight, &found->bad_target);
-    scan_elements(call, FL_ARRAY_PARAMETER, call->rule[1], row, n, weight, &found->bad_array_parameter);
-    scan_elements(call, FL_PRED, call->score_rule, row, n, weight, &found->bad_score);
+    scan_elements(call, FL_TARGET, call->check.target, row, n, weight, &found->bad_target);
+    scan_elements(call, FL_ARRAY_PARAMETER, call->check.array_parameter, row, n, weight, &found->bad_array_parameter);
+    scan_elements(call, FL_PRED, call->check.score, row, n, weight, &found->bad_score);
 }
 
 static void scan_span_of_rows(const fl_call *call, fl_span *span, const double *class_weight, fl_scan *found) {
@@ -167,8 +167,8 @@ static void scan_span_of_rows(const fl_call *call, fl_span *span, const double *
     if (call->op[FL_LABEL].data) scan_labels(call, span, class_weight, found);
     else if (span->weight) add_weights(weights, span->n, found);
     else found->counted += span->n;
-    scan_rows(call, span, FL_TARGET, call->rule[0], &found->bad_target);
-    scan_rows(call, span, FL_ARRAY_PARAMETER, call->rule[1], &found->bad_array_parameter);
+    scan_rows(call, span, FL_TARGET, call->check.target, &found->bad_target);
+    scan_rows(call, span, FL_ARRAY_PARAMETER, call->check.array_parameter, &found->bad_array_parameter);
     scan_scores(call, span, &found->bad_score);
     span->weight = NULL;
 }
@@ -191,9 +191,9 @@ void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t tas
  * with fl_scan_task, which does. */
 int fl_elements_violate(const fl_call *call, ptrdiff_t row, ptrdiff_t n) {
     ptrdiff_t found = -1;
-    if (call->check_while_running) scan_elements(call, FL_TARGET, call->rule[0], row, n, NULL, &found);
-    if (call->check_while_running) scan_elements(call, FL_ARRAY_PARAMETER, call->rule[1], row, n, NULL, &found);
-    if (call->check_scores_while_running) scan_elements(call, FL_PRED, call->score_rule, row, n, NULL, &found);
+    if (call->check.while_running) scan_elements(call, FL_TARGET, call->check.target, row, n, NULL, &found);
+    if (call->check.while_running) scan_elements(call, FL_ARRAY_PARAMETER, call->check.array_parameter, row, n, NULL, &found);
+    if (call->check.scores_while_running) scan_elements(call, FL_PRED, call->check.score, row, n, NULL, &found);
     return found >= 0;
 }
 

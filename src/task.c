@@ -30,8 +30,8 @@ static int run_rows(const fl_call *call, fl_span *span, ptrdiff_t row, ptrdiff_t
             convert(weights + done, span->data[FL_WEIGHT], call->op[FL_WEIGHT].type, span->step[FL_WEIGHT], span->n);
             span->weight = weights + done;
         }
-        span->violation = call->check_scores_while_running ? &violation : NULL;
-        if (call->check_scores_while_running && !violation) violation = fl_scores_violate(call, span);
+        span->violation = call->check.scores_while_running ? &violation : NULL;
+        if (call->check.scores_while_running && !violation) violation = fl_scores_violate(call, span);
         call->kernel(call, span);
         if (call->op[FL_VALUE].data) call->table->store_values(call, span);
     }

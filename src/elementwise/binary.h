@@ -18,7 +18,7 @@ INLINE logistic logistic_of(T x, T e) {
 }
 
 /* The target as -1 or 1: the caller says how it is coded, as a slope and an offset. */
-INLINE T side_of(T target, const parameters *params) { return params->k[2] * target + params->k[3]; }
+INLINE T side_of(T target, const parameters *params) { return params->k[FL_LABEL_SCALE] * target + params->k[FL_LABEL_SHIFT]; }
 
 /* The e of a logistic: the prologue of the losses that use one. */
 INLINE T decay(T pred, T target, const parameters *params) {
@@ -38,8 +38,8 @@ INLINE result cross_entropy_of_two(T pred, T yes, T no, const parameters *params
 }
 
 INLINE result binary_cross_entropy_with_logits(T pred, T target, const parameters *params) {
-    T smoothing = params->k[1], keep = 1 - smoothing;
-    T yes = params->k[0] * (target * keep + smoothing / 2), no = (1 - target) * keep + smoothing / 2;
+    T smoothing = params->k[FL_SMOOTHING], keep = 1 - smoothing;
+    T yes = params->k[FL_POS_WEIGHT] * (target * keep + smoothing / 2), no = (1 - target) * keep + smoothing / 2;
     return cross_entropy_of_two(pred, yes, no, params);
 }
 
@@ -51,11 +51,11 @@ INLINE result plain_binary_cross_entropy_with_logits(T pred, T target, const par
 /* The same of a probability, clipped to [eps, 1 - eps]; the gradient is that at the clipped one. 1 - eps is
  * rounded, so the logarithms of eps and of it are parameters. */
 INLINE result binary_cross_entropy(T pred, T target, const parameters *params) {
-    T eps = params->k[0], most = 1 - eps, c = pred < eps ? eps : pred;
+    T eps = params->k[FL_CLIP], most = 1 - eps, c = pred < eps ? eps : pred;
     int high = c >= most;
     c = high ? most : c;
     T yes = target, no = 1 - target, d = high ? eps : 1 - c, log_c = log_(c), log_d = log1p_(-c);
-    T a = yes / c, b = no / d, miss = yes * (high ? params->k[2] : log_c), alarm = no * (high ? params->k[1] : log_d);
+    T a = yes / c, b = no / d, miss = yes * (high ? params->k[FL_LOG_REST] : log_c), alarm = no * (high ? params->k[FL_LOG_CLIP] : log_d);
     a = yes == 0 ? 0 : a, b = no == 0 ? 0 : b;
     miss = yes == 0 ? 0 : miss, alarm = no == 0 ? 0 : alarm;
     T value = 0 - miss - alarm, grad = b - a, hess = (yes == 0 ? 0 : a / c) + (no == 0 ? 0 : b / d);
@@ -67,12 +67,12 @@ INLINE result binary_cross_entropy(T pred, T target, const parameters *params) {
  * v = p (1 - p), B' = p - y, v' = v (1 - 2p). */
 INLINE result focal_of(T pred, T target, const parameters *params, int squares) {
     logistic f = logistic_of(pred, params->prologue);
-    T gamma = params->k[0], y = target, z = 1 - target, k = 1 - 2 * y;
+    T gamma = params->k[FL_GAMMA], y = target, z = 1 - target, k = 1 - 2 * y;
     T miss = y == 0 ? 0 : y * f.softplus_minus, alarm = z == 0 ? 0 : z * f.softplus;
     T bce = miss + alarm, n = y * f.not_p + z * f.p, slope = z * f.p - y * f.not_p;
     T power = squares ? n * n : exp_(gamma * log_(n)), ratio = f.slope / n, rise = ratio * bce;
     power = gamma == 0 ? 1 : power;
-    power = (params->k[1] * y + params->k[2] * z) * power;
+    power = (params->k[FL_SHARE_OF_ONES] * y + params->k[FL_SHARE_OF_ZEROS] * z) * power;
     ratio = f.slope == 0 ? 0 : k * ratio, rise = f.slope == 0 ? 0 : k * rise;
     T curvature = gamma * (gamma - 1) * ratio * rise + gamma * ((f.not_p - f.p) * rise + 2 * ratio * slope) + f.slope;
     return (result){
@@ -122,7 +122,7 @@ INLINE result exponential(T pred, T target, const parameters *params) {
 
 /* 1 where the score lies on the target's side of the threshold; a NaN lies on neither. */
 INLINE result binary_accuracy(T pred, T target, const parameters *params) {
-    int up = pred > params->k[0], down = pred <= params->k[0];
+    int up = pred > params->k[FL_THRESHOLD], down = pred <= params->k[FL_THRESHOLD];
     T hit = side_of(target, params) > 0 ? zero_unless(up, 1) : zero_unless(down, 1);
     return (result){.value = hit};
 }

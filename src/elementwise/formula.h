@@ -15,20 +15,19 @@
 typedef struct {
     T value, grad, hess;
     T bound;
-    T second_grad;  /* derivative by parameter 0, of losses that have one */
+    T second_grad;  /* derivative by the first parameter, of losses that have one */
 } result;
 
 /* The loss's own numbers; low is what rounding to T took off each of them. `prologue` differs from element to element.
- * k[FLOOR] is the smallest residual that a bound uses. With a larger struct gcc (12) no longer splits it into
+ * k[FL_BOUND_FLOOR] is the smallest residual that a bound uses. With a larger struct gcc (12) no longer splits it into
  * variables, and vectorises no loop: 20 to 70 times slower. */
-enum { PARAMETERS = 4, FLOOR = 3 };
 typedef struct {
-    T k[PARAMETERS], low[PARAMETERS], prologue;
+    T k[FL_SLOTS], low[FL_SLOTS], prologue;
 } parameters;
 
 INLINE parameters load_parameters(const fl_call *call) {
     parameters params = {.k = {0}, .low = {0}};
-    for (int i = 0; i < PARAMETERS; i++) {
+    for (int i = 0; i < FL_SLOTS; i++) {
         params.k[i] = (T)call->parameter[i];
         params.low[i] = (T)(call->parameter[i] - (double)params.k[i]);
     }
@@ -61,10 +60,10 @@ INLINE T square_root(T x) {
 #endif
 }
 
-/* c - parameter 0 as the sum of two numbers; c - k[0] is exact where they are within a factor of two. */
+/* c - k[FL_FIRST_SLOT] as the sum of two numbers; the difference is exact where they are within a factor of two. */
 INLINE T minus_parameter(T c, const parameters *params, T *low) {
-    T exact = c - params->k[0], high = exact - params->low[0];
-    *low = (exact - high) - params->low[0];
+    T exact = c - params->k[FL_FIRST_SLOT], high = exact - params->low[FL_FIRST_SLOT];
+    *low = (exact - high) - params->low[FL_FIRST_SLOT];
     return high;
 }
 

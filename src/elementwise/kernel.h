@@ -28,7 +28,7 @@ typedef struct {
 INLINE void evaluate(formula *loss, const parameters *params, ptrdiff_t n, block_arrays b) {
     _Pragma("omp simd") for (ptrdiff_t i = 0; i < n; i++) {
         parameters here = *params;
-        if (b.array_parameter) here.k[0] = b.array_parameter[i];
+        if (b.array_parameter) here.k[FL_FIRST_SLOT] = b.array_parameter[i];
         if (b.prologue) here.prologue = b.prologue[i];
         result p = loss(b.x[i], b.y[i], &here);
         T k = b.k ? b.k[i] : b.scale, curvature = b.bounded ? p.bound : p.hess;
@@ -88,13 +88,13 @@ INLINE void elementwise(const fl_call *call, const fl_span *span, formula *loss,
     const T *x = load_block(xs, call, FL_PRED, first, n);
     const T *y = op[FL_TARGET].data ? load_block(ys, call, FL_TARGET, first, n) : x;
     block_arrays b = {.x = x, .y = y, .k = k, .scale = (T)call->scale, .value = span->value};
-    b.least = call->hess_least > 0 ? least_hess(call->hess_least, 1) : -T_INF;
+    b.least = call->hessian.least > 0 ? least_hess(call->hessian.least, 1) : -T_INF;
     b.grad = output_block(call, FL_GRAD, first, g);
     b.hess = output_block(call, FL_HESS, first, h);
     b.second_grad = output_block(call, FL_SECOND_GRAD, first, s);
 
     if (!op[FL_GRAD].data) what = LOSS;
-    else if (op[FL_HESS].data && call->hess_bound) what = weighted ? WEIGHTED_BOUND : BOUND;
+    else if (op[FL_HESS].data && call->hessian.bounded) what = weighted ? WEIGHTED_BOUND : BOUND;
     else if (op[FL_HESS].data) what = weighted ? WEIGHTED_HESSIAN : HESSIAN;
     else if (op[FL_SECOND_GRAD].data) what = TWO_GRADIENTS;
     else if (weighted) what = WEIGHTED_GRADIENT;
@@ -105,12 +105,12 @@ INLINE void elementwise(const fl_call *call, const fl_span *span, formula *loss,
         b.prologue = prologues;
     }
     if (takes_array == ARRAY && op[FL_ARRAY_PARAMETER].data) {
-        params.low[0] = 0;
+        params.low[FL_FIRST_SLOT] = 0;
         b.array_parameter = load_block(array_parameters, call, FL_ARRAY_PARAMETER, first, n);
         specialise(loss, &params, n, b, what, ARRAY);
     } else specialise(loss, &params, n, b, what, SCALAR);
-    if ((what == WEIGHTED_HESSIAN || what == WEIGHTED_BOUND) && call->hess_least > 0)
-        raise_hess(call->hess_least, span->weight, b.hess, n);
+    if ((what == WEIGHTED_HESSIAN || what == WEIGHTED_BOUND) && call->hessian.least > 0)
+        raise_hess(call->hessian.least, span->weight, b.hess, n);
     if (op[FL_GRAD].data && b.grad == g) store_block(call, FL_GRAD, first, g, n);
     if (op[FL_HESS].data && b.hess == h) store_block(call, FL_HESS, first, h, n);
     if (op[FL_SECOND_GRAD].data && b.second_grad == s) store_block(call, FL_SECOND_GRAD, first, s, n);

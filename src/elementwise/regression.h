@@ -25,33 +25,33 @@ INLINE result half_squared(T pred, T target, const parameters *params) {
 
 INLINE result mae(T pred, T target, const parameters *params) {
     T r = pred - target, a = magnitude(r);
-    return (result){.value = a, .grad = sign_of(r), .bound = 1 / at_least(a, params->k[FLOOR])};
+    return (result){.value = a, .grad = sign_of(r), .bound = 1 / at_least(a, params->k[FL_BOUND_FLOOR])};
 }
 
 INLINE result huber(T pred, T target, const parameters *params) {
-    T r = pred - target, a = magnitude(r), delta = params->k[0];
+    T r = pred - target, a = magnitude(r), delta = params->k[FL_DELTA];
     int near = a <= delta;
     T square = r * r / 2, line = delta * (a - delta / 2);
     return (result){.value = near ? square : line, .grad = near ? r : delta * sign_of(r), .hess = near ? 1 : 0,
-                   .bound = delta / at_least(at_least(a, params->k[FLOOR]), delta)};
+                   .bound = delta / at_least(at_least(a, params->k[FL_BOUND_FLOOR]), delta)};
 }
 
 /* huber / beta; beta = 0 is mae, and no element is near. */
 INLINE result smooth_l1(T pred, T target, const parameters *params) {
-    T r = pred - target, a = magnitude(r), beta = params->k[0];
+    T r = pred - target, a = magnitude(r), beta = params->k[FL_BETA];
     int near = a < beta;
     T square = r / beta * r / 2, line = a - beta / 2, slope = r / beta, curvature = 1 / beta;
     return (result){.value = near ? square : line, .grad = near ? slope : sign_of(r), .hess = near ? curvature : 0,
-                   .bound = 1 / at_least(at_least(a, params->k[FLOOR]), beta)};
+                   .bound = 1 / at_least(at_least(a, params->k[FL_BOUND_FLOOR]), beta)};
 }
 
 /* r^2 / (1 + h), h = sqrt(1 + (r/delta)^2), as delta |r| a / (1 + h) with a = |r/delta|: r^2 may overflow where
  * the loss does not. From 1 / epsilon^2 on a / (1 + h) is 1. */
 INLINE result pseudo_huber(T pred, T target, const parameters *params) {
-    T r = pred - target, delta = params->k[0], b = r / delta, a = magnitude(b);
+    T r = pred - target, delta = params->k[FL_DELTA], b = r / delta, a = magnitude(b);
     int far = a > (T)((Tuint)1 << (FL_BITS - 4));
     T h = square_root(fma_(a, a, 1)), ratio = a / (1 + h), slope = r / h, curvature = 1 / (h * h * h);
-    T m = at_least(a, params->k[FLOOR] / delta), bound = 1 / square_root(fma_(m, m, 1));
+    T m = at_least(a, params->k[FL_BOUND_FLOOR] / delta), bound = 1 / square_root(fma_(m, m, 1));
     return (result){.value = delta * magnitude(r) * (far ? 1 : ratio),
                    .grad = far ? delta * sign_of(r) : slope, .hess = far ? 1 / a / a / a : curvature,
                    .bound = far ? 1 / m : bound};
@@ -70,34 +70,34 @@ INLINE result log_cosh(T pred, T target, const parameters *params) {
     int near = a < 1;
     T l = log1p_unit(near ? 2 * s * s : e), far = (a - (T)0.69314718055994530942) + l;
     return (result){.value = near ? l : far, .grad = tanh_with(r, e), .hess = 4 * e / (one * one),
-                   .bound = 1 / at_least(at_least(a, params->k[FLOOR]), 1)};
+                   .bound = 1 / at_least(at_least(a, params->k[FL_BOUND_FLOOR]), 1)};
 }
 
 /* Pinball loss max(-q r, (1 - q) r) = |r| / 2 + (1/2 - q) r: the bound is that of |r| / 2 (Hunter and Lange, Quantile
  * regression via an MM algorithm, 2000). */
 INLINE result quantile(T pred, T target, const parameters *params) {
-    T r = pred - target, rest, over = minus_parameter(1, params, &rest), under = -params->k[0];
+    T r = pred - target, rest, over = minus_parameter(1, params, &rest), under = -params->k[FL_Q];
     T slope = r > 0 ? over : under;
     return (result){.value = slope * r + 0, .grad = r == 0 ? 0 : slope * magnitude(sign_of(r)),
-                   .bound = (T)0.5 / at_least(magnitude(r), params->k[FLOOR])};
+                   .bound = (T)0.5 / at_least(magnitude(r), params->k[FL_BOUND_FLOOR])};
 }
 
 /* |tau - [r > 0]| r^2. */
 INLINE result expectile(T pred, T target, const parameters *params) {
-    T r = pred - target, rest, over = minus_parameter(1, params, &rest), under = params->k[0];
+    T r = pred - target, rest, over = minus_parameter(1, params, &rest), under = params->k[FL_TAU];
     T w = r > 0 ? over : under;
     return (result){.value = w * r * r, .grad = 2 * w * r, .hess = 2 * w};
 }
 
 /* max(0, |r| - eps) = |r - eps| / 2 + |r + eps| / 2 - eps: the bound is that of the two. */
 INLINE result epsilon_insensitive(T pred, T target, const parameters *params) {
-    T r = pred - target, a = magnitude(r), over = a - params->k[0], floor = params->k[FLOOR];
-    T bound = (T)0.5 / at_least(magnitude(over), floor) + (T)0.5 / at_least(a + params->k[0], floor);
+    T r = pred - target, a = magnitude(r), over = a - params->k[FL_EPS], floor = params->k[FL_BOUND_FLOOR];
+    T bound = (T)0.5 / at_least(magnitude(over), floor) + (T)0.5 / at_least(a + params->k[FL_EPS], floor);
     return (result){.value = over <= 0 ? 0 : over, .grad = over <= 0 ? 0 : sign_of(r), .bound = bound};
 }
 
 INLINE result squared_epsilon_insensitive(T pred, T target, const parameters *params) {
-    T r = pred - target, over = magnitude(r) - params->k[0], square = over * over, slope = 2 * over * sign_of(r);
+    T r = pred - target, over = magnitude(r) - params->k[FL_EPS], square = over * over, slope = 2 * over * sign_of(r);
     return (result){
         .value = over <= 0 ? 0 : square, .grad = over <= 0 ? 0 : slope, .hess = over < 0 ? 0 : 2, .bound = 2};
 }
@@ -124,7 +124,7 @@ INLINE result mape(T pred, T target, const parameters *params) {
     const T floor = (T)2.220446049250313e-16;
     T r = pred - target, a = magnitude(target), under = a < floor ? floor : a;
     return (result){.value = magnitude(r) / under, .grad = sign_of(r) / under,
-                   .bound = 1 / under / at_least(magnitude(r), params->k[FLOOR])};
+                   .bound = 1 / under / at_least(magnitude(r), params->k[FL_BOUND_FLOOR])};
 }
 
 INLINE T bound_of_rate(T grad, T hess) {
@@ -180,13 +180,13 @@ INLINE result gaussian_of(T r, T v, T log_v) {
 
 INLINE result gaussian_nll(T pred, T target, const parameters *params) {
     const T floor = (T)1e-6;
-    T v = params->k[0] < floor ? floor : params->k[0];
+    T v = params->k[FL_VAR] < floor ? floor : params->k[FL_VAR];
     return gaussian_of(pred - target, v, log_(v));
 }
 
 /* One variance for all: its logarithm is a parameter. */
 INLINE result gaussian_nll_of_number(T pred, T target, const parameters *params) {
-    return gaussian_of(pred - target, params->k[0], params->k[1]);
+    return gaussian_of(pred - target, params->k[FL_VAR], params->k[FL_LOG_VAR]);
 }
 
 #endif

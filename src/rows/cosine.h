@@ -142,7 +142,7 @@ static void cosine_rows(tile_cursor cursor, int embedding) {
         double loss = 1 - t, slope = -1;
         if (embedding && load_one(row_address(cursor.span, FL_ARRAY_PARAMETER, cursor.row + l),
                                   call->op[FL_ARRAY_PARAMETER].type) < 0) {
-            loss = t - call->parameter[0];
+            loss = t - call->parameter[FL_MARGIN];
             slope = loss <= 0 ? 0 : 1;
             loss = loss <= 0 ? 0 : loss;
         }

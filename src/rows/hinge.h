@@ -170,7 +170,7 @@ INLINE void margin_gradient(const T *x, ptrdiff_t chunks, const T *scores, const
 static void margin_rows(tile_cursor cursor, T margin, int squared) {
     T xs[TILE], g[TILE], score[LANES], k[LANES];
     double value[LANES] = {0}, slope[LANES] = {0}, total[2][LANES] = {{0}};
-    const void *gain = cursor.call->softmax.gain;
+    const void *gain = cursor.call->targets.gain;
     hinge_rows h;
     tile_cursor start = cursor;
     hinge_begin(cursor, &h);
@@ -210,7 +210,7 @@ static void margin_rows(tile_cursor cursor, T margin, int squared) {
 
 static void rows_multi_margin(const fl_call *call, const fl_span *span) {
     for (ptrdiff_t row = 0; row < span->n; row += call->lanes_across ? LANES : 1)
-        margin_rows(tile_cursor_at(call, span, row), (T)call->parameter[0], call->parameter[1] == 2);
+        margin_rows(tile_cursor_at(call, span, row), (T)call->parameter[FL_MARGIN], call->parameter[FL_EXPONENT] == 2);
     stream_fence(call->stream);
 }
 

@@ -3,6 +3,7 @@
     /* softmax/ */ \
     X(cross_entropy) \
     X(focal) \
+    X(focal_of_squares) \
     X(poly_cross_entropy) \
     X(generalized_cross_entropy) \
     X(brier) \

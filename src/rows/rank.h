@@ -31,7 +31,7 @@ static void rank_rows(tile_cursor cursor) {
     const fl_operand *op = &cursor.call->op[FL_PRED];
     int64_t label[LANES];
     double weight[LANES], ahead[LANES] = {0}, nan[LANES] = {0};
-    int last = cursor.call->parameter[0] != 0;
+    int last = cursor.call->parameter[FL_LAST] != 0;
     read_labels(cursor.call, cursor.span, cursor.row, cursor.rows, label, weight);
     EACH_LANE(l) score[l] = 0;
     for (ptrdiff_t l = 0; l < cursor.rows; l++)

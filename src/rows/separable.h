@@ -21,10 +21,10 @@ INLINE result nll_formula(T x, T q, const parameters *params) {
 
 /* -q log c, c = x clipped to [eps, 1 - eps]; the gradient is that at c. */
 INLINE result log_loss_formula(T x, T q, const parameters *params) {
-    T eps = params->k[0], most = 1 - eps, c = x < eps ? eps : x;
+    T eps = params->k[FL_CLIP], most = 1 - eps, c = x < eps ? eps : x;
     int high = c >= most;
     c = high ? most : c;
-    T log_c = log_(c), cost = -q * (high ? params->k[2] : log_c), slope = -q / c, curvature = -slope / c;
+    T log_c = log_(c), cost = -q * (high ? params->k[FL_LOG_REST] : log_c), slope = -q / c, curvature = -slope / c;
     return (result){.value = q == 0 ? 0 : cost, .grad = q == 0 ? 0 : slope, .hess = q == 0 ? 0 : curvature};
 }
 
@@ -95,9 +95,9 @@ static void write_at_label(tile_cursor cursor, const row_labels *y, int role, co
 
 /* Does one of LANES scores break the rule of the call? A zero breaks none. */
 INLINE int violates_rule(const fl_call *call, const T *x) {
-    int logs = call->score_rule == FL_LOG_PROBABILITY, any = 0;
-    T most = (T)(logs ? call->rounding_slack : 1 + call->rounding_slack),
-      least = logs ? -T_INF : -(T)call->rounding_slack;
+    int logs = call->check.score == FL_LOG_PROBABILITY, any = 0;
+    T most = (T)(logs ? call->check.rounding_slack : 1 + call->check.rounding_slack),
+      least = logs ? -T_INF : -(T)call->check.rounding_slack;
     EACH_LANE(l) any |= ((x[l] > most) & (x[l] < T_INF)) | ((x[l] < least) & (x[l] > -T_INF));
     return any;
 }
@@ -114,7 +114,7 @@ static void label_only_rows(const fl_call *call, const fl_span *span, ptrdiff_t 
     for (ptrdiff_t l = 0; l < n; l++) {
         if (y.label[l] < 0) continue;
         x[l] = load_one(row_address(span, FL_PRED, first + l) + (ptrdiff_t)y.label[l] * op->class_stride, op->type);
-        q[l] = per_class(call->softmax.gain, (ptrdiff_t)y.label[l], 1);
+        q[l] = per_class(call->targets.gain, (ptrdiff_t)y.label[l], 1);
     }
     if (span->violation) *span->violation |= violates_rule(call, x);
     EACH_LANE(l) k[l] = (T)(call->scale * y.weight[l]);
@@ -139,7 +139,7 @@ static void all_classes(tile_cursor cursor, separable_tile *tile, const paramete
     EACH_LANE(l) k[l] = (T)(cursor.call->scale * y.weight[cursor.wide ? 0 : l]);
     while (next_tile(&cursor)) {
         const T *x = load_tile(&cursor, FL_PRED, xs, 0);
-        const T *q = cursor.call->softmax.log_target ? load_tile(&cursor, FL_TARGET, qs, -T_INF)
+        const T *q = cursor.call->targets.log_target ? load_tile(&cursor, FL_TARGET, qs, -T_INF)
                                                      : load_target(&cursor, &y, qs, NULL);
         prefetch_next(&cursor, FL_PRED);
         if (op[FL_TARGET].data) prefetch_next(&cursor, FL_TARGET);
@@ -167,7 +167,7 @@ static void rows_brier_from_probabilities(const fl_call *call, const fl_span *sp
     separable(call, span, brier_tile, 0);
 }
 static void rows_kl_div(const fl_call *call, const fl_span *span) {
-    separable(call, span, call->softmax.log_target ? kl_log_tile : kl_tile, 0);
+    separable(call, span, call->targets.log_target ? kl_log_tile : kl_tile, 0);
 }
 
 #endif

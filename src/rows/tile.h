@@ -12,7 +12,7 @@
 #include "base/labels.h"
 #include "base/convert.h"
 
-enum { CHUNKS = 64, TILE = CHUNKS * LANES };
+enum { CHUNKS = FL_CHUNKS, TILE = CHUNKS * LANES };
 
 /* Four elements, and a choice of four from two such vectors. */
 typedef T vector4 __attribute__((vector_size(4 * sizeof(T))));
@@ -184,7 +184,7 @@ INLINE char *row_address(const fl_span *span, int role, ptrdiff_t row) {
 static void read_labels(const fl_call *call, const fl_span *span, ptrdiff_t row, ptrdiff_t n, int64_t *label,
                         double *weight) {
     const fl_operand *op = &call->op[FL_LABEL];
-    int64_t classes = call->classes, ignored = call->softmax.has_ignore ? call->softmax.ignore_index : -1;
+    int64_t classes = call->classes, ignored = call->labels.has_ignore ? call->labels.ignore_index : -1;
     EACH_LANE(l) label[l] = -1, weight[l] = 1;
     if (span->weight) memcpy(weight, span->weight + row, (size_t)n * sizeof *weight);
     if (!op->data) return;

@@ -140,7 +140,7 @@ static void finish_rows(const fl_call *call, T scale, int compose, row_batch *b,
     for (ptrdiff_t i = 0; i < n; i++) finish_label(scale, &b[i], &state[i]);
     for (ptrdiff_t i = 0; i < n; i++) finish_loss(call, scale, &b[i], &state[i]);
     for (ptrdiff_t i = 0; i < n && compose != NONE; i++)
-        finish_composed(compose, (T)call->parameter[0], &b[i], &state[i]);
+        finish_composed(compose, (T)call->parameter[FL_FIRST_SLOT], &b[i], &state[i]);
 }
 
 #endif

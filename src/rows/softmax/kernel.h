@@ -61,9 +61,9 @@ static void load_batch_labels(const softmax_plan *plan, row_batch *b) {
         y->q[l] = zero_unless((!plan->dense) & (y->label[l] >= 0), 1);
         y->slope[l] = y->gain[l] = 1;
     }
-    for (ptrdiff_t l = 0; l < b->n && (p->gain || p->margin_kind != FL_NO_MARGIN); l++) {
+    for (ptrdiff_t l = 0; l < b->n && (call->targets.gain || p->margin_kind != FL_NO_MARGIN); l++) {
         ptrdiff_t label = (ptrdiff_t)y->label[l];
-        T gain = label < 0 ? 0 : per_class(p->gain, label, 1);
+        T gain = label < 0 ? 0 : per_class(call->targets.gain, label, 1);
         if (plan->compose) y->gain[l] = gain;
         else if (!plan->dense) y->q[l] = gain;
         if (p->margin_kind != FL_NO_MARGIN)
@@ -147,7 +147,7 @@ static void softmax(const fl_call *call, const fl_span *span, int compose, const
     softmax_plan plan = {
         .call = call, .span = span,
         .scale = p->softcap != 0 ? 1 : (T)p->logit_scale,
-        .dense = !terms && (op[FL_TARGET].data || p->smooth),
+        .dense = !terms && (op[FL_TARGET].data || call->targets.smooth),
         .terms = terms, .compose = compose,
         .general = p->softcap != 0 || op[FL_HVP].data,
         .wide = !call->lanes_across,
@@ -198,15 +198,19 @@ static void softmax(const fl_call *call, const fl_span *span, int compose, const
 static void rows_cross_entropy(const fl_call *call, const fl_span *span) { softmax(call, span, NONE, NULL); }
 
 /* With a label a function of the cross entropy; with a soft target a sum over the classes. */
-static void rows_focal(const fl_call *call, const fl_span *span) {
+static void composed_or_terms(const fl_call *call, const fl_span *span, int compose, const term_kernel *terms) {
     int soft = call->op[FL_TARGET].data != NULL;
-    const term_kernel *terms = call->parameter[0] == 2 ? &focal_square_terms : &focal_terms;
-    softmax(call, span, soft ? NONE : FOCAL, soft ? terms : NULL);
+    softmax(call, span, soft ? NONE : compose, soft ? terms : NULL);
 }
 
+static void rows_focal(const fl_call *call, const fl_span *span) {
+    composed_or_terms(call, span, FOCAL, &focal_terms);
+}
+static void rows_focal_of_squares(const fl_call *call, const fl_span *span) {
+    composed_or_terms(call, span, FOCAL, &focal_square_terms);
+}
 static void rows_poly_cross_entropy(const fl_call *call, const fl_span *span) {
-    int soft = call->op[FL_TARGET].data != NULL;
-    softmax(call, span, soft ? NONE : POLY, soft ? &poly_terms : NULL);
+    composed_or_terms(call, span, POLY, &poly_terms);
 }
 
 static void rows_generalized_cross_entropy(const fl_call *call, const fl_span *span) {

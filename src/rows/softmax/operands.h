@@ -82,7 +82,7 @@ INLINE T per_class(const void *array, ptrdiff_t c, T absent) { return array ? ((
 
 /* q of a tile: soft targets times gain, or gain at the labels, plus smooth. Unless `logs` is NULL, log q as well. */
 static const T *load_target(const tile_cursor *cursor, const row_labels *y, T *tile, T *logs) {
-    const fl_softmax *p = &cursor->call->softmax;
+    const fl_targets *p = &cursor->call->targets;
     int soft = cursor->call->op[FL_TARGET].data != NULL;
     if (soft) {
         const T *t = load_tile(cursor, FL_TARGET, tile, p->log_target ? -T_INF : 0);

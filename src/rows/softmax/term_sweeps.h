@@ -104,7 +104,7 @@ INLINE int next_term_tile(tile_cursor *cursor, T scale, const row_constants *r, 
 static void sum_terms(tile_cursor cursor, T scale, const term_kernel *f, row_constants *r, const row_labels *y,
                       const T *kept, T *loss) {
     T xs[TILE], es[TILE], ts[TILE];
-    term_tile tile = {.scale = scale, .parameter = (T)cursor.call->parameter[0]};
+    term_tile tile = {.scale = scale, .parameter = (T)cursor.call->parameter[FL_FIRST_SLOT]};
     term_sums sum = {{0}, {0}, {0}, {0}, {0}};
     double total[3][LANES] = {{0}}, top[2][LANES] = {{0}};
     row_constants here;
@@ -128,7 +128,7 @@ static void write_terms_pass(tile_cursor cursor, T scale, const term_kernel *f, 
                              const row_labels *y, const T *kept) {
     T xs[TILE], es[TILE], ts[TILE], g[TILE], h[TILE];
     const fl_operand *op = cursor.call->op;
-    term_tile tile = {.scale = scale, .parameter = (T)cursor.call->parameter[0]};
+    term_tile tile = {.scale = scale, .parameter = (T)cursor.call->parameter[FL_FIRST_SLOT]};
     row_constants here;
     broadcast_constants(&here, r, &cursor);
     while (next_term_tile(&cursor, scale, r, y, kept, xs, es, ts, &tile)) {

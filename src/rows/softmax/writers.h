@@ -142,7 +142,7 @@ INLINE void clear_uncounted(const tile_cursor *cursor, const row_constants *r, T
 /* Stores the Hessians of a tile, times the call's factor and raised to the floor, which depends on the weight in
  * double: a row whose weight is 0 in T still has its floor. */
 static void store_hess(const tile_cursor *cursor, const row_constants *r, const row_labels *y, T *h) {
-    const double factor = cursor->call->hess_factor, of_one = cursor->call->hess_least;
+    const double factor = cursor->call->hessian.factor, of_one = cursor->call->hessian.least;
     T least[LANES];
     clear_uncounted(cursor, r, h);
     EACH_LANE(l) least[l] = least_hess(of_one, y->weight[cursor->wide ? cursor->lane : l]);
