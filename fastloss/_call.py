@@ -8,19 +8,32 @@ from fastloss import _check, _core
 from fastloss._core import Parameters, Plan
 
 
-def run(plan: Plan, parameters: Parameters, pred: Any, target: Any = None, third: Any = None,
-        weight: Any = None, out: Any = None, other_out: Any = None, axis: Any = -1,
-        normalizer: float | None = None, n_threads: int | None = None) -> Any:
+def run(
+    plan: Plan,
+    parameters: Parameters,
+    pred: Any,
+    target: Any = None,
+    third: Any = None,
+    weight: Any = None,
+    out: Any = None,
+    other_out: Any = None,
+    axis: Any = -1,
+    normalizer: float | None = None,
+    n_threads: int | None = None,
+) -> Any:
     """What the plan gives of these operands: the value, if it gives one, then its arrays.
 
     `third` is the vector of a Hessian-vector product, or the third array of a loss of two vectors; `out` and
     `other_out` are where the arrays go, in their order, and are what is returned for them.
     """
-    result = _core.run(plan, parameters, pred, target, third, weight, out, other_out, axis, normalizer,
-                       n_threads)
+    result = _core.run(
+        plan, parameters, pred, target, third, weight, out, other_out, axis, normalizer, n_threads
+    )
     if result is not None:
         return result
-    x, t, v, w, o, h, axis = _check.prepare(plan, parameters, pred, target, third, weight, out, other_out, axis)
+    x, t, v, w, o, h, axis = _check.prepare(
+        plan, parameters, pred, target, third, weight, out, other_out, axis
+    )
     result = _core.run(plan, parameters, x, t, v, w, o, h, axis, normalizer, n_threads)
     if result is None:
         raise TypeError(f"{' and '.join(plan.names)}: these arguments cannot be used together")

@@ -32,8 +32,9 @@ def reduction(value: object) -> NoReturn:
 
 def normalizer(value: Any, reduction: str) -> float:
     if reduction != "mean":
-        raise ValueError(f"normalizer = {value!r} given with reduction = {reduction!r}: "
-                         'it replaces the divisor of "mean"')
+        raise ValueError(
+            f'normalizer = {value!r} given with reduction = {reduction!r}: it replaces the divisor of "mean"'
+        )
     return positive("normalizer", value)
 
 
@@ -99,8 +100,9 @@ def inside(name: str, value: Any, low: int = 0, high: int = 1) -> float:
     return result
 
 
-def number_or_array(name: str, value: Any, check: Callable[[str, Any], float],
-                    scanned: bool = False) -> tuple[float, np.ndarray | None]:
+def number_or_array(
+    name: str, value: Any, check: Callable[[str, Any], float], scanned: bool = False
+) -> tuple[float, np.ndarray | None]:
     """One number and None, or 0 and one number an element; `check` must be that of an interval.
 
     An array that the core will look over (`scanned`) is left as it is.
@@ -201,8 +203,10 @@ def class_weight(value: Any) -> np.ndarray | None:
     if value is None:
         return None
     if isinstance(value, str):
-        raise ValueError(f"class_weight = {value!r} must be an array of one weight a class; scikit-learn's "
-                         '"balanced" is n / (C * np.bincount(target, minlength=C))')
+        raise ValueError(
+            f"class_weight = {value!r} must be an array of one weight a class; scikit-learn's "
+            '"balanced" is n / (C * np.bincount(target, minlength=C))'
+        )
     if isinstance(value, Mapping):
         if sorted(value, key=str) != sorted(range(len(value)), key=str):
             raise ValueError(f"class_weight has keys {list(value)}: they must be the classes 0 to C - 1")
@@ -224,8 +228,9 @@ def class_weight(value: Any) -> np.ndarray | None:
 def as_array(name: str, value: Any) -> np.ndarray:
     """The argument as an ndarray in native byte order, sharing memory where it can."""
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array: fill it, and pass sample_weight = ~mask to leave "
-                        "elements out")
+        raise TypeError(
+            f"{name} is a masked array: fill it, and pass sample_weight = ~mask to leave elements out"
+        )
     if type(value).__module__.partition(".")[0] == "torch":
         return _from_torch(name, value)
     try:
@@ -252,14 +257,18 @@ def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
     flat = array.reshape(-1).tolist()
     for i, entry in enumerate(flat):
         if is_missing(entry):
-            raise ValueError(f"{name}{_subscript(_index(i, array.shape))} is missing ({entry!r}): fill it, "
-                             "or leave its row out")
+            raise ValueError(
+                f"{name}{_subscript(_index(i, array.shape))} is missing ({entry!r}): fill it, "
+                "or leave its row out"
+            )
     if flat and (isinstance(flat[0], (list, tuple)) or (hasattr(flat[0], "__array__") and np.ndim(flat[0]))):
         rows = [as_array(f"{name}[{i}]", entry) for i, entry in enumerate(flat)]
         for i, row in enumerate(rows):
             if row.shape != rows[0].shape:
-                raise ValueError(f"{name}[{i}] has shape {row.shape}, the first {rows[0].shape}: all rows "
-                                 "must be equally long")
+                raise ValueError(
+                    f"{name}[{i}] has shape {row.shape}, the first {rows[0].shape}: all rows "
+                    "must be equally long"
+                )
         return np.stack(rows).reshape(array.shape + rows[0].shape)
     try:
         numbers = np.array(flat)
@@ -277,8 +286,10 @@ def _from_torch(name: str, tensor: Any) -> np.ndarray:
         try:
             from ml_dtypes import bfloat16
         except ImportError:
-            raise TypeError(f"{name} is a torch bfloat16 tensor: NumPy reads those through ml_dtypes "
-                            "(pip install ml_dtypes)") from None
+            raise TypeError(
+                f"{name} is a torch bfloat16 tensor: NumPy reads those through ml_dtypes "
+                "(pip install ml_dtypes)"
+            ) from None
         import torch
 
         return tensor.view(torch.uint16).numpy().view(bfloat16)
@@ -304,16 +315,21 @@ def elements(name: str, value: Any, pred: np.ndarray, pred_name: str) -> np.ndar
     if not _core.is_supported(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}, integer or bool")
     if array.ndim == 0 and pred.ndim > 0:
-        raise ValueError(f"{name} is a scalar, {pred_name} has shape {pred.shape}: shapes must match "
-                         f"exactly; np.broadcast_to({name}, {pred.shape}) repeats it without a copy")
+        raise ValueError(
+            f"{name} is a scalar, {pred_name} has shape {pred.shape}: shapes must match "
+            f"exactly; np.broadcast_to({name}, {pred.shape}) repeats it without a copy"
+        )
     if array.shape != pred.shape:
-        raise ValueError(f"{name} has shape {array.shape}, {pred_name} has shape {pred.shape}: they must "
-                         "match exactly, nothing is broadcast")
+        raise ValueError(
+            f"{name} has shape {array.shape}, {pred_name} has shape {pred.shape}: they must "
+            "match exactly, nothing is broadcast"
+        )
     return array
 
 
-def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: str,
-           targets: int) -> np.ndarray:
+def labels(
+    name: str, value: Any, logits: np.ndarray, axis: int, logits_name: str, targets: int
+) -> np.ndarray:
     """Integer labels of the rows, or soft targets of the shape of the logits, as `targets` allows."""
     soft = targets & _core.SOFT
     array = as_array(name, value)
@@ -328,45 +344,61 @@ def labels(name: str, value: Any, logits: np.ndarray, axis: int, logits_name: st
         return _one_hot(name, array, axis, shape)
     if array.dtype.kind in "iub":
         if not targets & _core.LABELS:
-            raise TypeError(f"{name} has dtype {array.dtype} and shape {array.shape}: it must hold soft "
-                            f"targets as {FLOATS}, of the shape of {logits_name}")
+            raise TypeError(
+                f"{name} has dtype {array.dtype} and shape {array.shape}: it must hold soft "
+                f"targets as {FLOATS}, of the shape of {logits_name}"
+            )
         if array.ndim == 0 and shape:
-            raise ValueError(f"{name} is a scalar, {logits_name} has shape {logits.shape}: it needs one "
-                             f"label a row, shape {shape}; np.broadcast_to({name}, {shape}) repeats it "
-                             "without a copy")
+            raise ValueError(
+                f"{name} is a scalar, {logits_name} has shape {logits.shape}: it needs one "
+                f"label a row, shape {shape}; np.broadcast_to({name}, {shape}) repeats it "
+                "without a copy"
+            )
         if array.shape != shape:
-            raise ValueError(f"{name} has shape {array.shape}, {logits_name} has shape {logits.shape}: "
-                             f"integer labels must have shape {shape}, that of {logits_name} without its "
-                             "class axis")
+            raise ValueError(
+                f"{name} has shape {array.shape}, {logits_name} has shape {logits.shape}: "
+                f"integer labels must have shape {shape}, that of {logits_name} without its "
+                "class axis"
+            )
         return array
     if not _core.is_supported(array.dtype):
-        raise TypeError(f"{name} has dtype {array.dtype}: it must hold integer labels"
-                        + (f", or soft targets as {FLOATS}" if soft else ""))
+        raise TypeError(
+            f"{name} has dtype {array.dtype}: it must hold integer labels"
+            + (f", or soft targets as {FLOATS}" if soft else "")
+        )
     if not soft:
         raise TypeError(f"{name} has dtype {array.dtype}: it must hold integer labels")
     if array.shape != logits.shape:
-        raise ValueError(f"{name} has dtype {array.dtype} and shape {array.shape}, {logits_name} has shape "
-                         f"{logits.shape}: soft targets must have exactly that shape, labels must be "
-                         f"integers of shape {shape}")
+        raise ValueError(
+            f"{name} has dtype {array.dtype} and shape {array.shape}, {logits_name} has shape "
+            f"{logits.shape}: soft targets must have exactly that shape, labels must be "
+            f"integers of shape {shape}"
+        )
     return array
 
 
 def of_words(name: str, array: np.ndarray) -> str:
     words = array.dtype.kind != "O" or (array.size and isinstance(array.flat[0], str))
     kind = "strings" if words else "objects"
-    return (f"{name} holds {kind} (dtype {array.dtype}): it must hold integers, the place of each label in "
-            f"the classes: classes, {name} = np.unique({name}, return_inverse=True) gives both")
+    return (
+        f"{name} holds {kind} (dtype {array.dtype}): it must hold integers, the place of each label in "
+        f"the classes: classes, {name} = np.unique({name}, return_inverse=True) gives both"
+    )
 
 
 def _whole(name: str, array: np.ndarray, hint: str) -> np.ndarray:
     """Labels that came as floats, as where a column had gaps; each must be a whole number."""
     wide = array.astype(np.float64)
     for at in np.argwhere(np.isnan(wide))[:1]:
-        raise ValueError(f"{name}{_subscript(at)} = nan is missing: fill it, leave its row out, or give it "
-                         "the ignore_index")
+        raise ValueError(
+            f"{name}{_subscript(at)} = nan is missing: fill it, leave its row out, or give it "
+            "the ignore_index"
+        )
     for at in np.argwhere(~((wide == np.floor(wide)) & (abs(wide) < 2.0**53)))[:1]:
-        raise ValueError(f"{name}{_subscript(at)} = {array[tuple(at)]} is no label: labels are integers"
-                         + (f", {hint}" if hint else ""))
+        raise ValueError(
+            f"{name}{_subscript(at)} = {array[tuple(at)]} is no label: labels are integers"
+            + (f", {hint}" if hint else "")
+        )
     return wide.astype(np.int64)
 
 
@@ -375,9 +407,11 @@ def _one_hot(name: str, array: np.ndarray, axis: int, shape: tuple[int, ...]) ->
     rows = np.moveaxis(array, axis, -1)
     one = (rows == 0).sum(-1) == rows.shape[-1] - 1
     for at in np.argwhere(~(one & (rows == 1).any(-1)))[:1]:
-        raise ValueError(f"{name} has the shape of the scores, and {name}{_subscript(at)} is "
-                         f"{rows[tuple(at)].tolist()}: integers of that shape must be one-hot, one 1 among "
-                         f"zeros; labels must have shape {shape}")
+        raise ValueError(
+            f"{name} has the shape of the scores, and {name}{_subscript(at)} is "
+            f"{rows[tuple(at)].tolist()}: integers of that shape must be one-hot, one 1 among "
+            f"zeros; labels must have shape {shape}"
+        )
     return np.asarray(rows.argmax(-1))
 
 
@@ -397,8 +431,10 @@ def soft_alone(name: str, value: Any) -> np.ndarray:
     """Soft targets, where there are no scores to hold them against."""
     array = as_array(name, value)
     if not _is_float(array.dtype) or array.ndim == 0:
-        raise TypeError(f"{name} has dtype {array.dtype} and shape {array.shape}: it must hold soft targets "
-                        f"as {FLOATS}, of shape (..., C)")
+        raise TypeError(
+            f"{name} has dtype {array.dtype} and shape {array.shape}: it must hold soft targets "
+            f"as {FLOATS}, of shape (..., C)"
+        )
     return array
 
 
@@ -427,13 +463,21 @@ def weights(value: Any, shape: tuple[int, ...], name: str = "sample_weight") -> 
     if not _core.is_supported(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}, integer or bool")
     if array.shape != shape[: array.ndim]:
-        raise ValueError(f"{name} has shape {array.shape}: it must be that of the unreduced loss, {shape}, "
-                         "or of its leading axes")
+        raise ValueError(
+            f"{name} has shape {array.shape}: it must be that of the unreduced loss, {shape}, "
+            "or of its leading axes"
+        )
     return array
 
 
-def output(name: str, value: Any, shape: tuple[int, ...], like: str, inputs: dict[str, np.ndarray],
-           in_place: bool = True) -> np.ndarray:
+def output(
+    name: str,
+    value: Any,
+    shape: tuple[int, ...],
+    like: str,
+    inputs: dict[str, np.ndarray],
+    in_place: bool = True,
+) -> np.ndarray:
     """Where a result goes: the very memory of the argument, or an error.
 
     It has the shape of what is called `like`, and with `in_place` it may be that argument.
@@ -441,12 +485,15 @@ def output(name: str, value: Any, shape: tuple[int, ...], like: str, inputs: dic
     if not hasattr(value, "__array__") and not isinstance(value, np.ndarray):
         raise TypeError(f"{name} is a {type(value).__name__}: it must be an array")
     if isinstance(value, np.ndarray) and not value.dtype.isnative:
-        raise TypeError(f"{name} has dtype {value.dtype} in foreign byte order: it must be {FLOATS} in "
-                        "native order")
+        raise TypeError(
+            f"{name} has dtype {value.dtype} in foreign byte order: it must be {FLOATS} in native order"
+        )
     array = as_array(name, value)
     if as_array(name, value).ctypes.data != array.ctypes.data:
-        raise TypeError(f"{name} is a {type(value).__name__}, which gives NumPy a copy of its data: "
-                        "it must be an ndarray, or share its memory")
+        raise TypeError(
+            f"{name} is a {type(value).__name__}, which gives NumPy a copy of its data: "
+            "it must be an ndarray, or share its memory"
+        )
     if not _is_float(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}")
     if array.shape != shape:
@@ -458,9 +505,11 @@ def output(name: str, value: Any, shape: tuple[int, ...], like: str, inputs: dic
     for other, operand in inputs.items():
         itself = in_place and other == like and _same_place(array, operand)
         if not itself and _core.share_memory(array, operand):
-            raise ValueError(f"{name} overlaps {other} in memory: it may "
-                             + (f"be {like} itself (same address, shape and strides) or " if in_place else "")
-                             + "share nothing with any argument")
+            raise ValueError(
+                f"{name} overlaps {other} in memory: it may "
+                + (f"be {like} itself (same address, shape and strides) or " if in_place else "")
+                + "share nothing with any argument"
+            )
     return array
 
 
@@ -468,8 +517,17 @@ def _same_place(a: np.ndarray, b: np.ndarray) -> bool:
     return (a.ctypes.data, a.shape, a.strides, a.itemsize) == (b.ctypes.data, b.shape, b.strides, b.itemsize)
 
 
-def prepare(plan: _core.Plan, parameters: _core.Parameters, pred: Any, target: Any, third: Any, weight: Any,
-            out: Any, other_out: Any, axis_: Any) -> tuple[Any, ...]:
+def prepare(
+    plan: _core.Plan,
+    parameters: _core.Parameters,
+    pred: Any,
+    target: Any,
+    third: Any,
+    weight: Any,
+    out: Any,
+    other_out: Any,
+    axis_: Any,
+) -> tuple[Any, ...]:
     """All operands of a call, converted, or the error that says why not."""
     name = plan.names[0]
     axis_ = named_axis(axis_, pred, name)
@@ -483,13 +541,17 @@ def prepare(plan: _core.Plan, parameters: _core.Parameters, pred: Any, target: A
         t = inputs[plan.names[1]] = labels(plan.names[1], target, x, axis_, name, plan.targets)
         n = parameters.class_weight
         if n is not None and n.shape[0] != x.shape[axis_]:
-            raise ValueError(f"class_weight has {n.shape[0]} entries, {name} has {x.shape[axis_]} classes: "
-                             "one each is needed")
+            raise ValueError(
+                f"class_weight has {n.shape[0]} entries, {name} has {x.shape[axis_]} classes: "
+                "one each is needed"
+            )
     elif plan.targets:
         t = inputs[plan.names[1]] = elements(plan.names[1], target, x, name)
     if x.dtype != np.float64 and not parameters.fits_float32():
-        raise ValueError("the loss's own numbers (but 0), logit_scale, softcap and positive class_weight "
-                         f"must be normal numbers in float32, the arithmetic of {x.dtype} {name}")
+        raise ValueError(
+            "the loss's own numbers (but 0), logit_scale, softcap and positive class_weight "
+            f"must be normal numbers in float32, the arithmetic of {x.dtype} {name}"
+        )
     array = parameters.array
     if array is not None and plan.array_parameter is not None:
         inputs[plan.array_parameter] = array_parameter(plan.array_parameter, array, x, name)
@@ -512,8 +574,11 @@ def _outs(plan: _core.Plan) -> list[tuple[str, bool]]:
     """Name of each output that a caller may give an array for, and whether it holds one number a row."""
     as_it_is = plan.reduction == _core.AS_IT_IS
     roles = [role for role in plan.outputs if role != _core.VALUE or as_it_is]
-    names = ("outs[0]", "outs[1]") if _core.SECOND_GRAD in roles else (
-        "out", "hess_out" if _core.HESS in roles else "out")
+    names = (
+        ("outs[0]", "outs[1]")
+        if _core.SECOND_GRAD in roles
+        else ("out", "hess_out" if _core.HESS in roles else "out")
+    )
     per_row = (_core.VALUE, _core.LOGSUMEXP, _core.ENTROPY)
     return [(called, plan.rowwise and role in per_row) for called, role in zip(names, roles)]
 
@@ -526,8 +591,10 @@ def _rows_called(plan: _core.Plan) -> str:
 def array_parameter(name: str, array: np.ndarray, pred: np.ndarray, pred_name: str) -> np.ndarray:
     """A loss's own parameter that is an array, of a shape that fits the scores."""
     if array.shape != pred.shape and (not pred.shape or array.shape != pred.shape[-1:]):
-        raise ValueError(f"{name} has shape {array.shape}, {pred_name} has shape {pred.shape}: it must be a "
-                         f"number, or one for each entry of the last axis, or of the shape of {pred_name}")
+        raise ValueError(
+            f"{name} has shape {array.shape}, {pred_name} has shape {pred.shape}: it must be a "
+            f"number, or one for each entry of the last axis, or of the shape of {pred_name}"
+        )
     return array
 
 
@@ -537,8 +604,9 @@ def exact_rows(name: str, value: Any, shape: tuple[int, ...], like: str) -> np.n
     if not _core.is_supported(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}: it must be {FLOATS}, integer or bool")
     if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}: it must have shape {shape}, one entry a row of "
-                         f"{like}")
+        raise ValueError(
+            f"{name} has shape {array.shape}: it must have shape {shape}, one entry a row of {like}"
+        )
     return array
 
 
@@ -560,8 +628,9 @@ def named_axis(value: Any, array: Any, name: str) -> Any:
     return names.index(value)
 
 
-def keywords(function: str, given: Iterable[str], known: Collection[str],
-             shown: Sequence[str] | None = None) -> None:
+def keywords(
+    function: str, given: Iterable[str], known: Collection[str], shown: Sequence[str] | None = None
+) -> None:
     """Refuses a keyword that the function does not have, and says which of those `shown` may be meant."""
     for name in given:
         if name not in known:
@@ -569,8 +638,13 @@ def keywords(function: str, given: Iterable[str], known: Collection[str],
 
 
 def _unknown_keyword(function: str, name: str, known: Sequence[str]) -> str:
-    meant = {"weight": "sample_weight", "weights": "sample_weight", "dim": "axis",
-             "n_jobs": "n_threads", "num_threads": "n_threads"}.get(name)
+    meant = {
+        "weight": "sample_weight",
+        "weights": "sample_weight",
+        "dim": "axis",
+        "n_jobs": "n_threads",
+        "num_threads": "n_threads",
+    }.get(name)
     if meant not in known:
         meant = next(iter(difflib.get_close_matches(name, known, 1)), None)
     hint = f"did you mean {meant!r}?" if meant else f"it takes {', '.join(known)}"
@@ -583,8 +657,9 @@ def class_axis(name: str, logits: np.ndarray, axis_: Any) -> tuple[int, tuple[in
         raise ValueError(f"{name} is a scalar: it needs a class axis, shape (..., C)")
     axis_ = axis(axis_, logits.ndim, name)
     if logits.shape[axis_] == 0:
-        raise ValueError(f"{name} has shape {logits.shape}: there must be at least one class along axis "
-                         f"{axis_}")
+        raise ValueError(
+            f"{name} has shape {logits.shape}: there must be at least one class along axis {axis_}"
+        )
     return axis_, row_shape(logits, axis_)
 
 
@@ -621,16 +696,24 @@ class BadRows(NamedTuple):
     score: int
 
 
-def bad_data(plan: _core.Plan, p: _core.Parameters, operands: tuple[Any, ...], axis: int, bad: BadRows,
-             rule: int, slack: float) -> NoReturn:
+def bad_data(
+    plan: _core.Plan,
+    p: _core.Parameters,
+    operands: tuple[Any, ...],
+    axis: int,
+    bad: BadRows,
+    rule: int,
+    slack: float,
+) -> NoReturn:
     """A row that must not be. `rule` is that of the target; scores may break theirs by `slack`."""
     pred, target, third, weight = operands
     names = plan.names
     shape = row_shape(pred, axis) if axis >= 0 else pred.shape
     if bad.label >= 0:
         at = _index(bad.label, shape)
-        raise ValueError(f"{names[1]}{_subscript(at)} = {target[at]} is out of range for {pred.shape[axis]} "
-                         "classes")
+        raise ValueError(
+            f"{names[1]}{_subscript(at)} = {target[at]} is out of range for {pred.shape[axis]} classes"
+        )
     if bad.weight >= 0:
         at = _index(bad.weight, shape)[: weight.ndim]
         raise ValueError(f"sample_weight{_subscript(at)} = {weight[at]} must be finite and >= 0")
@@ -641,7 +724,7 @@ def bad_data(plan: _core.Plan, p: _core.Parameters, operands: tuple[Any, ...], a
         array, name, its_rule = third, names[-1], _core.SIGNS
         if p.array is not None and plan.array_parameter is not None:
             array, name, its_rule = p.array, plan.array_parameter, plan.array_rule
-        at = at[len(at) - array.ndim:]
+        at = at[len(at) - array.ndim :]
         raise ValueError(f"{name}{_subscript(at)} = {array[at]} {_RULES[its_rule]}")
     _bad_score(plan, p, pred, target, axis, _index(bad.score, shape), slack)
 
@@ -656,8 +739,15 @@ def _bad_target(name: str, target: np.ndarray, axis: int, at: tuple[int, ...], r
     raise ValueError(f"{name}{_subscript(at)} = {row[c]} is negative: soft targets must be >= 0")
 
 
-def _bad_score(plan: _core.Plan, p: _core.Parameters, pred: np.ndarray, target: np.ndarray, axis: int,
-               at: tuple[int, ...], slack: float) -> NoReturn:
+def _bad_score(
+    plan: _core.Plan,
+    p: _core.Parameters,
+    pred: np.ndarray,
+    target: np.ndarray,
+    axis: int,
+    at: tuple[int, ...],
+    slack: float,
+) -> NoReturn:
     """The first score of that row which the loss reads and which breaks its rule."""
     of_probabilities = plan.score_rule == _core.PROBABILITY
     if axis >= 0:
@@ -671,8 +761,10 @@ def _bad_score(plan: _core.Plan, p: _core.Parameters, pred: np.ndarray, target: 
             bad &= np.arange(len(row)) == target[at]
         at = (*at[:axis], int(np.flatnonzero(bad & np.isfinite(row))[0]), *at[axis:])
     what, where = ("probability", "lie in [0, 1]") if of_probabilities else ("log-probability", "be <= 0")
-    raise ValueError(f"{plan.names[0]}{_subscript(at)} = {pred[at]} is no {what}, which must {where}: for "
-                     f"raw scores (logits) take {plan.of_logits}")
+    raise ValueError(
+        f"{plan.names[0]}{_subscript(at)} = {pred[at]} is no {what}, which must {where}: for "
+        f"raw scores (logits) take {plan.of_logits}"
+    )
 
 
 def _index(row: int, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -690,13 +782,17 @@ def of_normal_sum(weights: np.ndarray) -> np.ndarray:
 
 
 def sum_overflows() -> NoReturn:
-    raise ValueError("the weights sum to inf: a stream of batches keeps their sum, which must be finite; "
-                     "scale them")
+    raise ValueError(
+        "the weights sum to inf: a stream of batches keeps their sum, which must be finite; scale them"
+    )
 
 
 def mean_of_nothing() -> float:
-    warnings.warn("mean of nothing: no row counts (none given, all ignored, or weights that sum to 0)",
-                  RuntimeWarning, stacklevel=callers_level())
+    warnings.warn(
+        "mean of nothing: no row counts (none given, all ignored, or weights that sum to 0)",
+        RuntimeWarning,
+        stacklevel=callers_level(),
+    )
     return math.nan
 
 

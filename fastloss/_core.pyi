@@ -54,11 +54,21 @@ class Parameters:
     array: np.ndarray | None
     label_smoothing: float
     log_target: bool
-    def __init__(self, numbers: Mapping[str, float] | None = None, *, kernel: str | None = None,
-                 clip: float | str | None = None, target: int = ..., array: np.ndarray | None = None,
-                 scanned: bool = False, class_weight: NDArray[np.float64] | None = None,
-                 label_smoothing: float = 0, ignore_index: int | None = None, log_target: bool = False,
-                 softmax: Mapping[str, Any] | None = None) -> None: ...
+    def __init__(
+        self,
+        numbers: Mapping[str, float] | None = None,
+        *,
+        kernel: str | None = None,
+        clip: float | str | None = None,
+        target: int = ...,
+        array: np.ndarray | None = None,
+        scanned: bool = False,
+        class_weight: NDArray[np.float64] | None = None,
+        label_smoothing: float = 0,
+        ignore_index: int | None = None,
+        log_target: bool = False,
+        softmax: Mapping[str, Any] | None = None,
+    ) -> None: ...
     def fits_float32(self) -> bool: ...
 
 class Plan:
@@ -74,13 +84,32 @@ class Plan:
     of_logits: str | None
     outputs: tuple[int, ...]
     reduction: int
-    def __init__(self, kernel: str, names: tuple[str, ...], *, rowwise: bool = False, targets: int = ...,
-                 scores: int = ..., reads_all_scores: bool = False, of_logits: str | None = None,
-                 array_parameter: tuple[str, int] | None = None, mean_of_rows: bool = False,
-                 signed_weights: bool = False) -> None: ...
+    def __init__(
+        self,
+        kernel: str,
+        names: tuple[str, ...],
+        *,
+        rowwise: bool = False,
+        targets: int = ...,
+        scores: int = ...,
+        reads_all_scores: bool = False,
+        of_logits: str | None = None,
+        array_parameter: tuple[str, int] | None = None,
+        mean_of_rows: bool = False,
+        signed_weights: bool = False,
+    ) -> None: ...
     def of_any_scores(self) -> Plan: ...
-    def giving(self, outputs: Sequence[int], reduction: int = ..., *, scale: float = 1, fresh: bool = False,
-               hess_factor: float = 1, hess_least: float = 0, hess_floor: float | None = None) -> Plan: ...
+    def giving(
+        self,
+        outputs: Sequence[int],
+        reduction: int = ...,
+        *,
+        scale: float = 1,
+        fresh: bool = False,
+        hess_factor: float = 1,
+        hess_least: float = 0,
+        hess_floor: float | None = None,
+    ) -> Plan: ...
 
 def isa() -> str: ...
 def isas() -> tuple[str, ...]: ...
@@ -99,6 +128,16 @@ def slots() -> dict[str, int]: ...
 def key_of(keywords: dict[str, Any]) -> tuple[Any, ...] | None: ...
 
 # None: the arguments are not legal as they are, and _call.py converts them or _check.py says what is wrong.
-def run(plan: Plan, parameters: Parameters, pred: Any, target: Any = None, third: Any = None,
-        weight: Any = None, out: Any = None, other_out: Any = None, axis: Any = -1,
-        normalizer: float | None = None, n_threads: int | None = None) -> Any: ...
+def run(
+    plan: Plan,
+    parameters: Parameters,
+    pred: Any,
+    target: Any = None,
+    third: Any = None,
+    weight: Any = None,
+    out: Any = None,
+    other_out: Any = None,
+    axis: Any = -1,
+    normalizer: float | None = None,
+    n_threads: int | None = None,
+) -> Any: ...

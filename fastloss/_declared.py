@@ -46,9 +46,12 @@ class Declared:
 
     @property
     def row_arrays(self) -> frozenset[str]:
-        """The arrays that it needs beside predictions and targets: a keyword without a default, a third array."""
-        required = {name for name, p in self.__signature__.parameters.items()
-                    if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
+        """The arrays needed beside predictions and targets: keywords without a default, a third operand."""
+        required = {
+            name
+            for name, p in self.__signature__.parameters.items()
+            if p.kind is p.KEYWORD_ONLY and p.default is p.empty
+        }
         return frozenset(required).union(self._names[2:])
 
     def _own(self, parameters: dict[str, Any]) -> Any:
@@ -65,19 +68,21 @@ class Declared:
 
     def _make(self, parameters: dict[str, Any]) -> Any:
         if not self._keywords.issuperset(parameters):
-            shown = [*self.__signature__.parameters][len(self._names):]
+            shown = [*self.__signature__.parameters][len(self._names) :]
             _check.keywords(self.__name__, parameters, self._keywords, [*shown, "out"])
         return self._declaration(*(None for _ in self._names), **parameters)
 
     def _bind(self, args: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[Any, ...]:
         """The arrays, where they were passed by name."""
         given = dict(zip(self._names, args))
-        for name in self._names[len(args):]:
+        for name in self._names[len(args) :]:
             if name in parameters:
                 given[name] = parameters.pop(name)
         if len(args) > len(self._names) or len(given) < len(self._names):
-            raise TypeError(f"{self.__name__} takes {' and '.join(self._names)}, and keywords; "
-                            f"{len(args)} positional arguments were given")
+            raise TypeError(
+                f"{self.__name__} takes {' and '.join(self._names)}, and keywords; "
+                f"{len(args)} positional arguments were given"
+            )
         return tuple(given[name] for name in self._names)
 
 

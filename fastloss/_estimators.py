@@ -24,8 +24,12 @@ from fastloss._loss import Loss
 from fastloss._losses.intercepts import link_of
 from fastloss._optional import require
 
-_OWN: dict[str, Any] = {"loss": None, "loss_params": None, "hessian": None,
-                        "min_hessian": boosting.MIN_HESSIAN}
+_OWN: dict[str, Any] = {
+    "loss": None,
+    "loss_params": None,
+    "hessian": None,
+    "min_hessian": boosting.MIN_HESSIAN,
+}
 # The libraries weigh classes by these in objectives of their own.
 _OF_OBJECTIVES = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
 # Metrics that read only the order of the scores of two classes.
@@ -75,9 +79,11 @@ _PREDICT = {
     `decision_function` raw scores. A loss of class scores has a column for each class, for two as well; a
     loss of one score is for two classes.""",
 }
-_LOSSES = {False: '"half_squared" if nothing is said',
-           True: 'if nothing is said\n        "binary_cross_entropy_with_logits" for two classes, else '
-                 '"cross_entropy"'}
+_LOSSES = {
+    False: '"half_squared" if nothing is said',
+    True: 'if nothing is said\n        "binary_cross_entropy_with_logits" for two classes, else '
+    '"cross_entropy"',
+}
 
 
 def made(name: str) -> type:
@@ -95,15 +101,21 @@ def _described(name: str, library: str, classifier: bool) -> str:
     xgboost = library == "xgboost"
     example = 'loss="focal", loss_params={"gamma": 2.0}' if classifier else 'loss="mae"'
     return _DOC.format(
-        name=name, base=f"{library}.{name}", library=library, losses=_LOSSES[classifier],
+        name=name,
+        base=f"{library}.{name}",
+        library=library,
+        losses=_LOSSES[classifier],
         kept=": XGBoost's base_score" if xgboost else ", in the leaves of its first trees, as LightGBM's own",
         given="base_score, base_margin or xgb_model" if xgboost else "init_score or init_model",
-        kind="classes" if classifier else "numbers", predict=_PREDICT[classifier],
-        source="Chen and Guestrin, XGBoost: a scalable tree boosting system (2016)." if xgboost else
-               "Ke et al., LightGBM: a highly efficient gradient boosting decision tree (2017).",
+        kind="classes" if classifier else "numbers",
+        predict=_PREDICT[classifier],
+        source="Chen and Guestrin, XGBoost: a scalable tree boosting system (2016)."
+        if xgboost
+        else "Ke et al., LightGBM: a highly efficient gradient boosting decision tree (2017).",
         data="load_iris" if classifier else "load_diabetes",
         example=example + ("" if xgboost else ", verbose=-1"),
-        shown="bool(model.score(X, y) > 0.9)\n    True" if classifier else "float(model.start_)\n    140.0")
+        shown="bool(model.score(X, y) > 0.9)\n    True" if classifier else "float(model.start_)\n    140.0",
+    )
 
 
 class _Task(NamedTuple):
@@ -135,7 +147,9 @@ class _Task(NamedTuple):
             return best(y, weight, n_classes=self.columns, **taken(best, self.parameters))
         each = self.loss.facts.column_parameter
         if self.columns > 1 and each in self.parameters:
-            return np.array([self.loss.intercept(y, weight, **{each: value}) for value in self.parameters[each]])
+            return np.array(
+                [self.loss.intercept(y, weight, **{each: value}) for value in self.parameters[each]]
+            )
         if y.ndim == 2 and y.shape[1] > 1:
             return np.array([self.loss.intercept(column, weight, **self.parameters) for column in y.T])
         return self.loss.intercept(y.reshape(-1), weight, **self.parameters)
@@ -166,16 +180,20 @@ def _task(model: Any, n_classes: int | None) -> _Task:
                 [parameters[each]] = parameters[each]
     elif loss._rowwise:
         if loss.facts.target == "soft":
-            raise ValueError(f"loss = {loss.__name__!r} compares distributions: a classifier needs a loss of "
-                             "labels")
+            raise ValueError(
+                f"loss = {loss.__name__!r} compares distributions: a classifier needs a loss of labels"
+            )
         columns = max(n_classes, 2)
     else:
         if loss.facts.target != "binary":
-            raise ValueError(f"loss = {loss.__name__!r} is of numbers, not of classes: it is for the "
-                             "regressor")
+            raise ValueError(
+                f"loss = {loss.__name__!r} is of numbers, not of classes: it is for the regressor"
+            )
         if n_classes > 2:
-            raise ValueError(f"loss = {loss.__name__!r} is of two classes, and y has {n_classes}: take a "
-                             "loss of class scores, as cross_entropy or focal")
+            raise ValueError(
+                f"loss = {loss.__name__!r} is of two classes, and y has {n_classes}: take a "
+                "loss of class scores, as cross_entropy or focal"
+            )
         if "labels" in inspect.signature(loss).parameters:
             parameters.setdefault("labels", "01")
     return _Task(loss, parameters, columns, n_classes, n_threads)
@@ -193,8 +211,13 @@ def _threads(model: Any) -> int | None:
 
 def _objective(library: str, model: Any, task: _Task) -> boosting.Objective:
     make = getattr(boosting, f"{library}_objective")
-    return make(task.loss, hessian=model.hessian, min_hessian=model.min_hessian, n_threads=task.n_threads,
-                **task.parameters)
+    return make(
+        task.loss,
+        hessian=model.hessian,
+        min_hessian=model.min_hessian,
+        n_threads=task.n_threads,
+        **task.parameters,
+    )
 
 
 def _metrics(library: str, given: Any, task: _Task) -> list[Any]:
@@ -212,9 +235,11 @@ def _metrics(library: str, given: Any, task: _Task) -> list[Any]:
             of_order = task.loss.facts.target == "binary" and name.partition("@")[0].strip() in _OF_ORDER
             of_raw = task.predicts_raw and task.n_classes is None and task.columns == 1
             if not (of_order or of_raw or name.strip() in _NO_METRIC):
-                raise ValueError(f"eval_metric = {metric!r} would be computed from raw scores, not from the "
-                                 f"predictions of {task.loss.__name__}: take {library}_metric(...), as of "
-                                 "cross_entropy or zero_one, or a function of your own")
+                raise ValueError(
+                    f"eval_metric = {metric!r} would be computed from raw scores, not from the "
+                    f"predictions of {task.loss.__name__}: take {library}_metric(...), as of "
+                    "cross_entropy or zero_one, or a function of your own"
+                )
     return metrics
 
 
@@ -227,8 +252,10 @@ def _refuse(parameters: Mapping[str, Any], objectives: Any) -> None:
 def _refuse_weights_of_classes(parameters: Mapping[str, Any]) -> None:
     for name in _OF_OBJECTIVES:
         if parameters.get(name) not in (None, False) and (name, parameters[name]) != ("scale_pos_weight", 1):
-            raise ValueError(f"{name} = {parameters[name]!r} is for the library's own objectives alone: "
-                             "give sample_weight, or what the loss has (pos_weight, alpha, class_weight)")
+            raise ValueError(
+                f"{name} = {parameters[name]!r} is for the library's own objectives alone: "
+                "give sample_weight, or what the loss has (pos_weight, alpha, class_weight)"
+            )
 
 
 def _given(y: Any) -> Any:
@@ -260,8 +287,10 @@ def _coded(model: Any, y: Any, sets: list[tuple[Any, Any]]) -> tuple[np.ndarray,
     labels = _labels(y, "y")
     require("sklearn.utils.multiclass", "sklearn").check_classification_targets(labels)
     model._classes, coded = np.unique(labels, return_inverse=True)
-    return coded, [(X, coded if its is y else _places(model._classes, its, f"eval_set[{i}]"))
-                   for i, (X, its) in enumerate(sets)]
+    return coded, [
+        (X, coded if its is y else _places(model._classes, its, f"eval_set[{i}]"))
+        for i, (X, its) in enumerate(sets)
+    ]
 
 
 def _places(classes: np.ndarray, y: Any, which: str) -> np.ndarray:
@@ -338,10 +367,17 @@ def _plain(model: Any, base: type) -> Any:
 def _common(base: Any, classifier: bool, objectives: Any) -> Any:
     """A class between the library's and ours: what the estimators of both libraries have."""
     require("sklearn", "sklearn")
+
     class Learner(base):  # type: ignore[misc]
-        def __init__(self, *, loss: Loss | str | None = None, loss_params: Mapping[str, Any] | None = None,
-                     hessian: str | float | None = None, min_hessian: float = boosting.MIN_HESSIAN,
-                     **kwargs: Any) -> None:
+        def __init__(
+            self,
+            *,
+            loss: Loss | str | None = None,
+            loss_params: Mapping[str, Any] | None = None,
+            hessian: str | float | None = None,
+            min_hessian: float = boosting.MIN_HESSIAN,
+            **kwargs: Any,
+        ) -> None:
             _refuse(kwargs, objectives)
             super().__init__(**kwargs)
             self.loss, self.loss_params = loss, loss_params
@@ -435,8 +471,16 @@ def _of_xgboost(base: Any, classifier: bool) -> type:
                 params["base_score"] = np.asarray(start).tolist()
             return params
 
-        def _fit(self, X: Any, y: Any, sample_weight: Any = None, base_margin: Any = None,
-                 base_margin_eval_set: Any = None, xgb_model: Any = None, **given: Any) -> Any:
+        def _fit(
+            self,
+            X: Any,
+            y: Any,
+            sample_weight: Any = None,
+            base_margin: Any = None,
+            base_margin_eval_set: Any = None,
+            xgb_model: Any = None,
+            **given: Any,
+        ) -> Any:
             if classifier:
                 y, sets = _coded(self, y, list(given.get("eval_set") or ()))
                 self.n_classes_, given["eval_set"] = len(self._classes), sets or None
@@ -451,8 +495,16 @@ def _of_xgboost(base: Any, classifier: bool) -> type:
                 else:  # the margin is the start
                     self.start_ = np.zeros(task.columns) if task.columns > 1 else 0.0
             with _training(self, objective=objective, eval_metric=metrics):
-                general.fit(self, X, y, sample_weight=sample_weight, base_margin=base_margin,
-                            base_margin_eval_set=base_margin_eval_set, xgb_model=xgb_model, **given)
+                general.fit(
+                    self,
+                    X,
+                    y,
+                    sample_weight=sample_weight,
+                    base_margin=base_margin,
+                    base_margin_eval_set=base_margin_eval_set,
+                    xgb_model=xgb_model,
+                    **given,
+                )
             if classifier:
                 self._Booster.set_attr(fastloss_classes=_as_json(self._classes))
             return self
@@ -477,6 +529,7 @@ def _of_xgboost(base: Any, classifier: bool) -> type:
             return general.predict(self, X, output_margin=True, **given)
 
         if classifier:
+
             @property
             def classes_(self) -> np.ndarray:
                 known = getattr(self, "_classes", None)
@@ -503,8 +556,9 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
         def _process_params(self, stage: str) -> dict[str, Any]:
             """LightGBM's parameters, and what it has to know of the loss."""
             plain = _plain(self, base)
-            plain._other_params = {name: value for name, value in self._other_params.items()
-                                   if name not in _OWN}
+            plain._other_params = {
+                name: value for name, value in self._other_params.items() if name not in _OWN
+            }
             params = base._process_params(plain, stage)
             if not aliases.get("metric") & set(self._other_params):
                 params["metric"] = None  # that of the library's own objective
@@ -512,8 +566,16 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
                 params["num_class"] = self._columns
             return params
 
-        def _fit(self, X: Any, y: Any, sample_weight: Any = None, init_score: Any = None,
-                 eval_metric: Any = None, callbacks: Any = None, **given: Any) -> Any:
+        def _fit(
+            self,
+            X: Any,
+            y: Any,
+            sample_weight: Any = None,
+            init_score: Any = None,
+            eval_metric: Any = None,
+            callbacks: Any = None,
+            **given: Any,
+        ) -> Any:
             weight, sets = _weights(sample_weight), _evaluated(given)
             if classifier:
                 if self.class_weight is not None:
@@ -544,8 +606,16 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
                 given["eval_set"] = sets
             self._objective = _objective("lightgbm", self, task)  # LightGBM reads it there, and shows it
             with _training(self, class_weight=None, _class_weight=None):  # they are in sample_weight
-                general.fit(self, X, y, sample_weight=sample_weight, init_score=init_score,
-                            eval_metric=metrics, callbacks=[*(callbacks or ()), _without_objective], **given)
+                general.fit(
+                    self,
+                    X,
+                    y,
+                    sample_weight=sample_weight,
+                    init_score=init_score,
+                    eval_metric=metrics,
+                    callbacks=[*(callbacks or ()), _without_objective],
+                    **given,
+                )
             if self.start_ is not None:
                 _keep(self._Booster, self.start_)
             return self
@@ -554,12 +624,15 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
             params = self.get_params()
             for name in aliases.get("linear_tree") & set(params):
                 if params[name]:
-                    raise ValueError(f"{name} = {params[name]!r} keeps no start in its leaves: give "
-                                     "init_score, and add it to what is predicted")
+                    raise ValueError(
+                        f"{name} = {params[name]!r} keeps no start in its leaves: give "
+                        "init_score, and add it to what is predicted"
+                    )
             for name in aliases.get("boosting") & set(params):
                 if params[name] in ("rf", "random_forest"):
-                    raise ValueError(f"{name} = {params[name]!r}: LightGBM grows forests by its own "
-                                     "objectives alone")
+                    raise ValueError(
+                        f"{name} = {params[name]!r}: LightGBM grows forests by its own objectives alone"
+                    )
 
         def _read(self, method: Any, meant: Any, *args: Any, **kwargs: Any) -> Any:
             given = _arguments(method, self, *args, **kwargs)

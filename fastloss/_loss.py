@@ -32,15 +32,23 @@ Declaration = Callable[..., Parameters]
 
 _REDUCTIONS = {"mean": _core.MEAN, "sum": _core.SUM, "none": _core.NONE}
 _TARGETS = {
-    "numbers": _core.NUMBERS, "counts": _core.NUMBERS, "binary": _core.NUMBERS, "labels": _core.LABELS,
-    "soft": _core.SOFT, "labels or soft": _core.LABELS | _core.SOFT, "vectors": _core.VECTORS,
+    "numbers": _core.NUMBERS,
+    "counts": _core.NUMBERS,
+    "binary": _core.NUMBERS,
+    "labels": _core.LABELS,
+    "soft": _core.SOFT,
+    "labels or soft": _core.LABELS | _core.SOFT,
+    "vectors": _core.VECTORS,
 }
 _SCORES = {"raw": _core.ANY, "probabilities": _core.PROBABILITY, "log-probabilities": _core.LOG_PROBABILITY}
 
 # What methods take beside the loss's own arguments: an operand more, and where results go.
 _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "value_and_grad": ((), ("out",)), "grad": ((), ("out",)), "grad_and_hess": ((), ("out", "hess_out")),
-    "hvp": (("vector",), ("out",)), "value_and_grads": ((), ("outs",)),
+    "value_and_grad": ((), ("out",)),
+    "grad": ((), ("out",)),
+    "grad_and_hess": ((), ("out", "hess_out")),
+    "hvp": (("vector",), ("out",)),
+    "value_and_grads": ((), ("outs",)),
 }
 
 # What each kind of method lacks, said when it is asked for.
@@ -73,8 +81,9 @@ class Loss(Declared):
 
     _gives: tuple[tuple[int, ...], ...] = ((VALUE,), (VALUE, GRAD), (GRAD,))
 
-    def __init__(self, declaration: Declaration, plan: Plan, facts: Facts,
-                 intercept: Callable[..., Any] | None = None) -> None:
+    def __init__(
+        self, declaration: Declaration, plan: Plan, facts: Facts, intercept: Callable[..., Any] | None = None
+    ) -> None:
         super().__init__(declaration, COMMON | {"axis": -1} if plan.rowwise else COMMON)
         self.facts = facts
         self._rowwise = plan.rowwise
@@ -90,8 +99,10 @@ class Loss(Declared):
     def _follow(self, plan: Plan) -> None:
         """The plans of all methods, by what they give and how it is reduced."""
         self._plan = plan
-        self._plans = {outputs: {name: plan.giving(outputs, how) for name, how in _REDUCTIONS.items()}
-                       for outputs in self._gives}
+        self._plans = {
+            outputs: {name: plan.giving(outputs, how) for name, how in _REDUCTIONS.items()}
+            for outputs in self._gives
+        }
         self._tally_plan = plan.giving((VALUE,), _core.TALLY)
         self._default: Parameters | None = None
         signature = self.__signature__.parameters.values()
@@ -101,7 +112,7 @@ class Loss(Declared):
     def _sign_methods(self) -> None:
         """Each method anew, with the full signature of this loss; that costs a call nothing."""
         parameters = list(self.__signature__.parameters.values())
-        operands, keywords = parameters[: len(self._names)], parameters[len(self._names):]
+        operands, keywords = parameters[: len(self._names)], parameters[len(self._names) :]
         own = [p for p in keywords if p.name in self._keywords]
         for name, (operand, outs) in _METHODS.items():
             if hasattr(type(self), name):
@@ -112,13 +123,16 @@ class Loss(Declared):
             if function is not None:
                 takes = list(inspect.signature(function).parameters.values())
                 fixed = [p.replace(default=self._fixed.get(p.name, p.default)) for p in takes]
-                self._sign(name, fixed if takes[-1].kind is not inspect.Parameter.VAR_KEYWORD else
-                           [*fixed[:-1], *own])
+                self._sign(
+                    name,
+                    fixed if takes[-1].kind is not inspect.Parameter.VAR_KEYWORD else [*fixed[:-1], *own],
+                )
 
     def _sign(self, name: str, parameters: list[inspect.Parameter]) -> None:
         method: Any = getattr(type(self), name)
-        copied = FunctionType(method.__code__, method.__globals__, name, method.__defaults__,
-                              method.__closure__)
+        copied = FunctionType(
+            method.__code__, method.__globals__, name, method.__defaults__, method.__closure__
+        )
         copied.__kwdefaults__, copied.__doc__ = method.__kwdefaults__, method.__doc__
         copied.__qualname__, copied.__module__ = f"{self.__name__}.{name}", "fastloss"
         itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
@@ -166,23 +180,47 @@ class Loss(Declared):
         """The loss of the registry, and what is fixed of it."""
         return _registry[self.__name__], self._fixed
 
-    def __call__(self, *args: Any, reduction: str = "mean", sample_weight: Any = None, normalizer: Any = None,
-                 n_threads: Any = None, **parameters: Any) -> Any:
+    def __call__(
+        self,
+        *args: Any,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        normalizer: Any = None,
+        n_threads: Any = None,
+        **parameters: Any,
+    ) -> Any:
         return self._run((VALUE,), args, parameters, reduction, sample_weight, normalizer, n_threads)
 
-    def value_and_grad(self, *args: Any, reduction: str = "mean", sample_weight: Any = None,
-                       normalizer: Any = None, out: Any = None, n_threads: Any = None,
-                       **parameters: Any) -> Any:
+    def value_and_grad(
+        self,
+        *args: Any,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        normalizer: Any = None,
+        out: Any = None,
+        n_threads: Any = None,
+        **parameters: Any,
+    ) -> Any:
         """The loss and its gradient with respect to the first argument, in one fused pass.
 
         Takes what the loss takes, and `out`: where the gradient goes, an array of the shape of the first
         argument and any supported float dtype, which may be the first argument itself. Returns
         `(value, grad)`; the gradient is that of the reduced value, for "none" that of the sum.
         """
-        return self._run((VALUE, GRAD), args, parameters, reduction, sample_weight, normalizer, n_threads, out)
+        return self._run(
+            (VALUE, GRAD), args, parameters, reduction, sample_weight, normalizer, n_threads, out
+        )
 
-    def grad(self, *args: Any, reduction: str = "mean", sample_weight: Any = None, normalizer: Any = None,
-             out: Any = None, n_threads: Any = None, **parameters: Any) -> Any:
+    def grad(
+        self,
+        *args: Any,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        normalizer: Any = None,
+        out: Any = None,
+        n_threads: Any = None,
+        **parameters: Any,
+    ) -> Any:
         """The gradient alone; arguments as for `value_and_grad`."""
         return self._run((GRAD,), args, parameters, reduction, sample_weight, normalizer, n_threads, out)
 
@@ -207,22 +245,40 @@ class Loss(Declared):
             raise AttributeError(f"{self.__name__} has no inverse_link: its arguments are vectors")
         return link(raw, **{**taken(link, self._fixed), **options})
 
-    def _boosted(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
-                 outs: tuple[Any, Any], n_threads: Any, **hessian: Any) -> None:
-        """Of the sum: gradient and Hessian, as `hessian` says (Plan.giving). The outs are the adapter's: after
-        an error nobody sees them."""
+    def _boosted(
+        self,
+        args: tuple[Any, ...],
+        parameters: dict[str, Any],
+        sample_weight: Any,
+        outs: tuple[Any, Any],
+        n_threads: Any,
+        **hessian: Any,
+    ) -> None:
+        """Gradient and Hessian of the sum, the latter as `hessian` says (Plan.giving). The outs are the
+        adapter's: after an error nobody sees them."""
         plan = self._plan.giving((GRAD, HESS), _core.SUM, fresh=True, **hessian)
         self._computed(plan, args, parameters, sample_weight, n_threads, *outs)
 
-    def _tally(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
-               n_threads: Any) -> Tally:
+    def _tally(
+        self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: Any
+    ) -> Tally:
         """Sum of the weighted losses, what the mean divides it by, and how many rows or elements count."""
         total, divisor, counted = self._computed(self._tally_plan, args, parameters, sample_weight, n_threads)
         return Tally((total,), divisor, counted)
 
-    def _run(self, outputs: tuple[int, ...], args: tuple[Any, ...], parameters: dict[str, Any], reduction: Any,
-             weight: Any, normalizer: Any, n_threads: Any, out: Any = None, other_out: Any = None,
-             vector: Any = None) -> Any:
+    def _run(
+        self,
+        outputs: tuple[int, ...],
+        args: tuple[Any, ...],
+        parameters: dict[str, Any],
+        reduction: Any,
+        weight: Any,
+        normalizer: Any,
+        n_threads: Any,
+        out: Any = None,
+        other_out: Any = None,
+        vector: Any = None,
+    ) -> Any:
         plan = self._plans[outputs].get(reduction) if isinstance(reduction, str) else None
         if plan is None:
             _check.reduction(reduction)
@@ -230,9 +286,18 @@ class Loss(Declared):
             normalizer = _check.normalizer(normalizer, reduction)
         return self._computed(plan, args, parameters, weight, n_threads, out, other_out, vector, normalizer)
 
-    def _computed(self, plan: Plan, args: tuple[Any, ...], parameters: dict[str, Any], weight: Any,
-                  n_threads: Any, out: Any = None, other_out: Any = None, vector: Any = None,
-                  normalizer: float | None = None) -> Any:
+    def _computed(
+        self,
+        plan: Plan,
+        args: tuple[Any, ...],
+        parameters: dict[str, Any],
+        weight: Any,
+        n_threads: Any,
+        out: Any = None,
+        other_out: Any = None,
+        vector: Any = None,
+        normalizer: float | None = None,
+    ) -> Any:
         """What a plan of this loss gives of the arguments of a method."""
         if len(args) != len(self._names):
             args = self._bind(args, parameters)
@@ -247,7 +312,9 @@ class Loss(Declared):
                 p = self._own(parameters)
         if n_threads is not None:
             n_threads = _check.n_threads(n_threads)
-        return _call.run(plan, p, args[0], args[1], vector, weight, out, other_out, axis, normalizer, n_threads)
+        return _call.run(
+            plan, p, args[0], args[1], vector, weight, out, other_out, axis, normalizer, n_threads
+        )
 
     def _make(self, parameters: dict[str, Any]) -> Parameters:
         return super()._make({**self._fixed, **parameters})
@@ -258,8 +325,9 @@ class Loss(Declared):
 
     def __getattr__(self, name: str) -> Any:
         if name in _ABSENT:
-            raise AttributeError(f"{self.__dict__.get('__name__', 'this loss')} has no {name}: "
-                                 f"{_ABSENT[name]}")
+            raise AttributeError(
+                f"{self.__dict__.get('__name__', 'this loss')} has no {name}: {_ABSENT[name]}"
+            )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
@@ -279,16 +347,25 @@ class LossWithHessian(Loss):
 
     _gives = (*Loss._gives, (GRAD, HESS))
 
-    def grad_and_hess(self, *args: Any, reduction: str = "mean", sample_weight: Any = None,
-                      normalizer: Any = None, out: Any = None, hess_out: Any = None, n_threads: Any = None,
-                      **parameters: Any) -> Any:
+    def grad_and_hess(
+        self,
+        *args: Any,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        normalizer: Any = None,
+        out: Any = None,
+        hess_out: Any = None,
+        n_threads: Any = None,
+        **parameters: Any,
+    ) -> Any:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
-        return self._run((GRAD, HESS), args, parameters, reduction, sample_weight, normalizer, n_threads, out,
-                         hess_out)
+        return self._run(
+            (GRAD, HESS), args, parameters, reduction, sample_weight, normalizer, n_threads, out, hess_out
+        )
 
 
 class SoftmaxLoss(LossWithHessian):
@@ -296,8 +373,16 @@ class SoftmaxLoss(LossWithHessian):
 
     _gives = (*LossWithHessian._gives, (HVP,))
 
-    def hvp(self, *args: Any, reduction: str = "mean", sample_weight: Any = None, normalizer: Any = None,
-            out: Any = None, n_threads: Any = None, **parameters: Any) -> Any:
+    def hvp(
+        self,
+        *args: Any,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        normalizer: Any = None,
+        out: Any = None,
+        n_threads: Any = None,
+        **parameters: Any,
+    ) -> Any:
         """`hvp(logits, target, vector)`: the Hessian times a vector of the shape of the logits.
 
         The full Hessian (classes of a row interact), which is never formed. Takes what `value_and_grad`
@@ -306,8 +391,17 @@ class SoftmaxLoss(LossWithHessian):
         *arrays, vector = (*args, parameters.pop("vector")) if "vector" in parameters else args or (None,)
         if vector is None or len(arrays) > 2:
             raise TypeError(f"hvp takes {self._names[0]}, {self._names[1]} and vector, and keywords")
-        return self._run((HVP,), tuple(arrays), parameters, reduction, sample_weight, normalizer, n_threads, out,
-                         vector=vector)
+        return self._run(
+            (HVP,),
+            tuple(arrays),
+            parameters,
+            reduction,
+            sample_weight,
+            normalizer,
+            n_threads,
+            out,
+            vector=vector,
+        )
 
 
 class _TwoGradients(Loss):
@@ -315,17 +409,33 @@ class _TwoGradients(Loss):
 
     _gives = (*Loss._gives, (VALUE, GRAD, SECOND_GRAD))
 
-    def value_and_grads(self, *args: Any, reduction: str = "mean", sample_weight: Any = None,
-                        normalizer: Any = None, outs: Any = None, n_threads: Any = None,
-                        **parameters: Any) -> Any:
+    def value_and_grads(
+        self,
+        *args: Any,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        normalizer: Any = None,
+        outs: Any = None,
+        n_threads: Any = None,
+        **parameters: Any,
+    ) -> Any:
         """The loss and a gradient for each differentiable argument, in one fused pass.
 
         Takes what the loss takes, and `outs`, two arrays (or None) for the gradients. Returns
         `(value, (grad_first, grad_second))`, both of the shape of the first argument.
         """
         first, second = (None, None) if outs is None else _check.pair("outs", outs)
-        value, *grads = self._run((VALUE, GRAD, SECOND_GRAD), args, parameters, reduction, sample_weight,
-                                  normalizer, n_threads, first, second)
+        value, *grads = self._run(
+            (VALUE, GRAD, SECOND_GRAD),
+            args,
+            parameters,
+            reduction,
+            sample_weight,
+            normalizer,
+            n_threads,
+            first,
+            second,
+        )
         return value, tuple(grads)
 
 
@@ -338,25 +448,42 @@ class ParameterLoss(_TwoGradients, LossWithHessian):
 
     _gives = (*LossWithHessian._gives, (VALUE, GRAD, SECOND_GRAD))
 
-    def _run(self, outputs: tuple[int, ...], args: tuple[Any, ...], parameters: dict[str, Any], *rest: Any,
-             **more: Any) -> Any:
+    def _run(
+        self,
+        outputs: tuple[int, ...],
+        args: tuple[Any, ...],
+        parameters: dict[str, Any],
+        *rest: Any,
+        **more: Any,
+    ) -> Any:
         if SECOND_GRAD in outputs:
             if len(args) != len(self._names):
                 args = self._bind(args, parameters)
             pred, array = _check.as_array(self._names[0], args[0]), self._own(parameters).array
             if array is None or array.shape != pred.shape:
-                shape, name = "a number" if array is None else f"of shape {array.shape}", self.facts.second_grad
-                raise ValueError(f"{name} is {shape}, {self._names[0]} has shape {pred.shape}: for a gradient "
-                                 f"by {name} they must match exactly")
+                shape, name = (
+                    "a number" if array is None else f"of shape {array.shape}",
+                    self.facts.second_grad,
+                )
+                raise ValueError(
+                    f"{name} is {shape}, {self._names[0]} has shape {pred.shape}: for a gradient "
+                    f"by {name} they must match exactly"
+                )
         return super()._run(outputs, args, parameters, *rest, **more)
 
 
-def elementwise(*, hessian: bool, intercept: Callable[..., Any], array_parameter: str | None = None,
-                array_rule: int = _core.ANY, **facts: Any) -> Callable[[Declaration], Any]:
+def elementwise(
+    *,
+    hessian: bool,
+    intercept: Callable[..., Any],
+    array_parameter: str | None = None,
+    array_rule: int = _core.ANY,
+    **facts: Any,
+) -> Callable[[Declaration], Any]:
     """Declares an elementwise loss; its kernel is the core's function of the same name.
 
-    `intercept` solves for the best constant (_losses/intercepts.py). `array_parameter` names the parameter that may
-    be an array, of numbers that keep `array_rule`. `facts` are those of `Facts`.
+    `intercept` solves for the best constant (_losses/intercepts.py). `array_parameter` names the parameter
+    that may be an array, of numbers that obey `array_rule`. `facts` are those of `Facts`.
     """
     known = Facts(**facts)
     kind: type[Loss] = ParameterLoss if known.second_grad else LossWithHessian if hessian else Loss
@@ -368,19 +495,32 @@ def elementwise(*, hessian: bool, intercept: Callable[..., Any], array_parameter
     return declare
 
 
-def rowwise(*, intercept: Callable[..., Any] | None, kernel: str | None = None, hessian: bool = False,
-            kind: type[Loss] | None = None, reads_all_scores: bool = False, mean_of_rows: bool = False,
-            **facts: Any) -> Callable[[Declaration], Any]:
+def rowwise(
+    *,
+    intercept: Callable[..., Any] | None,
+    kernel: str | None = None,
+    hessian: bool = False,
+    kind: type[Loss] | None = None,
+    reads_all_scores: bool = False,
+    mean_of_rows: bool = False,
+    **facts: Any,
+) -> Callable[[Declaration], Any]:
     """Declares a loss of rows; its kernel is the core's of the same name, or of the name given.
 
-    `reads_all_scores`: not only those whose target is not 0. `mean_of_rows`: the mean divides by the rows that count,
-    whatever the weights of their classes. `facts` are those of `Facts`.
+    `reads_all_scores`: not only those whose target is not 0. `mean_of_rows`: the mean divides by the rows that
+    count, whatever the weights of their classes. `facts` are those of `Facts`.
     """
     known = Facts(**facts)
 
     def declare(declaration: Declaration) -> Loss:
-        plan = _planned(declaration, known, kernel, rowwise=True, reads_all_scores=reads_all_scores,
-                        mean_of_rows=mean_of_rows)
+        plan = _planned(
+            declaration,
+            known,
+            kernel,
+            rowwise=True,
+            reads_all_scores=reads_all_scores,
+            mean_of_rows=mean_of_rows,
+        )
         return (kind or (LossWithHessian if hessian else Loss))(declaration, plan, known, intercept)
 
     return declare
@@ -395,5 +535,11 @@ def vectors() -> Callable[[Declaration], Any]:
 def _planned(declaration: Declaration, facts: Facts, kernel: str | None = None, **more: Any) -> Plan:
     parameters = inspect.signature(declaration).parameters.values()
     names = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
-    return Plan(kernel or declaration.__name__, names, targets=_TARGETS[facts.target],
-                scores=_SCORES[facts.scores], of_logits=facts.of_logits, **more)
+    return Plan(
+        kernel or declaration.__name__,
+        names,
+        targets=_TARGETS[facts.target],
+        scores=_SCORES[facts.scores],
+        of_logits=facts.of_logits,
+        **more,
+    )

@@ -1,7 +1,7 @@
-"""class Metric: what a model is judged by and never trained on. A metric has a value and no gradient.
+"""What a model is judged by and never trained on: class Metric. A metric has a value and no gradient.
 
-As of a loss, the declaration of a metric has its signature and docstring, and its body checks the metric's own keywords.
-What it returns says what the metric is the mean of; each kind of metric is a class here.
+As of a loss, the declaration of a metric has its signature and docstring, and its body checks the metric's own
+keywords. What it returns says what the metric is the mean of; each kind of metric is a class here.
 
     @rank_metric(higher_is_better=True)
     def accuracy(scores, target, *, ignore_index=-100):
@@ -41,8 +41,15 @@ class Metric(Declared):
     def _common(self) -> dict[str, Any]:
         return COMMON | {"axis": -1} if self.rowwise else COMMON
 
-    def __call__(self, *args: Any, reduction: str = "mean", sample_weight: Any = None, normalizer: Any = None,
-                 n_threads: Any = None, **parameters: Any) -> Any:
+    def __call__(
+        self,
+        *args: Any,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        normalizer: Any = None,
+        n_threads: Any = None,
+        **parameters: Any,
+    ) -> Any:
         if len(args) != len(self._names):
             args = self._bind(args, parameters)
         axis = parameters.pop("axis", -1) if self.rowwise else -1
@@ -54,12 +61,21 @@ class Metric(Declared):
         n_threads = _check.n_threads(n_threads)
         return self._value(args, own, axis, reduction, sample_weight, normalizer, n_threads)
 
-    def _value(self, args: tuple[Any, ...], own: Any, axis: Any, reduction: str, sample_weight: Any,
-               normalizer: float | None, n_threads: int | None) -> Any:
+    def _value(
+        self,
+        args: tuple[Any, ...],
+        own: Any,
+        axis: Any,
+        reduction: str,
+        sample_weight: Any,
+        normalizer: float | None,
+        n_threads: int | None,
+    ) -> Any:
         raise NotImplementedError
 
-    def _tally(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
-               n_threads: int | None) -> Tally:
+    def _tally(
+        self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
+    ) -> Tally:
         """The sums that make its mean, over one batch."""
         raise NotImplementedError
 
@@ -85,8 +101,8 @@ _FIRST: dict[tuple[tuple[float, float], ...], bool] = {((0, 1),): True, ((1, np.
 class Ranks(NamedTuple):
     """A row counts as 1 where low <= rank < high, the rank being the number of classes before the true one.
 
-    Spans begin at 0 or above, so that an ignored row, of rank -1, lies in none. `several` spans give several numbers.
-    Of equal scores the first class stands before the others, or the last.
+    Spans begin at 0 or above, so that an ignored row, of rank -1, lies in none. `several` spans give several
+    numbers. Of equal scores the first class comes before the others, or the last.
     """
 
     spans: tuple[tuple[float, float], ...]
@@ -96,7 +112,7 @@ class Ranks(NamedTuple):
 
     @property
     def of_first(self) -> bool | None:
-        """Whether it counts the rows whose label is the first largest score (True), or the others; None: neither."""
+        """True: it counts the rows whose label is the first largest score; False: the others; else None."""
         return None if self.last else _FIRST.get(self.spans)
 
 
@@ -105,22 +121,33 @@ class RankMetric(Metric):
 
     _plan = Plan("rank", ("scores", "target"), rowwise=True, targets=LABELS).giving((VALUE,), _core.AS_IT_IS)
 
-    def _value(self, args: tuple[Any, ...], own: Ranks, axis: Any, reduction: str, sample_weight: Any,
-               normalizer: float | None, n_threads: int | None) -> Any:
+    def _value(
+        self,
+        args: tuple[Any, ...],
+        own: Ranks,
+        axis: Any,
+        reduction: str,
+        sample_weight: Any,
+        normalizer: float | None,
+        n_threads: int | None,
+    ) -> Any:
         ranks, classes = self.ranks(args, own, axis, n_threads)
         w = _ratios(sample_weight, reduction, normalizer)
         values = _reduced(*shares(ranks, own, classes, reduction, w), reduction, normalizer)
         return np.stack(values, -1) if own.several else values[0]
 
-    def _tally(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
-               n_threads: int | None) -> Tally:
+    def _tally(
+        self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
+    ) -> Tally:
         own, axis = self._split(parameters)
         ranks, classes = self.ranks(args, own, axis, n_threads)
         return tally_of_ranks(ranks, own, classes, sample_weight)
 
     @classmethod
-    def ranks(cls, args: tuple[Any, ...], own: Ranks, axis: Any, n_threads: int | None) -> tuple[np.ndarray, int]:
-        """Of each row how many classes stand before the true one, -1 where it is ignored; how many there are."""
+    def ranks(
+        cls, args: tuple[Any, ...], own: Ranks, axis: Any, n_threads: int | None
+    ) -> tuple[np.ndarray, int]:
+        """Of each row how many classes come before the true one, -1 if it is ignored; how many there are."""
         p = Parameters({"last": own.last}, ignore_index=own.ignore_index)
         ranks = _call.run(cls._plan, p, args[0], args[1], axis=axis, n_threads=n_threads)
         return ranks, np.shape(args[0])[_check.named_axis(axis, args[0], "scores")]
@@ -137,13 +164,24 @@ class ElementMetric(Metric):
         self._plans = {name: plan.giving((VALUE,), how) for name, how in _REDUCTIONS.items()}
         self._tally_plan = plan.giving((VALUE,), _core.TALLY)
 
-    def _value(self, args: tuple[Any, ...], own: Parameters, axis: Any, reduction: str, sample_weight: Any,
-               normalizer: float | None, n_threads: int | None) -> Any:
+    def _value(
+        self,
+        args: tuple[Any, ...],
+        own: Parameters,
+        axis: Any,
+        reduction: str,
+        sample_weight: Any,
+        normalizer: float | None,
+        n_threads: int | None,
+    ) -> Any:
         plan = self._plans[reduction]
-        return _call.run(plan, own, args[0], args[1], weight=sample_weight, normalizer=normalizer, n_threads=n_threads)
+        return _call.run(
+            plan, own, args[0], args[1], weight=sample_weight, normalizer=normalizer, n_threads=n_threads
+        )
 
-    def _tally(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
-               n_threads: int | None) -> Tally:
+    def _tally(
+        self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
+    ) -> Tally:
         own = self._own(parameters)
         sums = _call.run(self._tally_plan, own, args[0], args[1], weight=sample_weight, n_threads=n_threads)
         return Tally(sums[:1], *sums[1:])
@@ -154,8 +192,16 @@ class EntropyMetric(Metric):
 
     _plan = Plan("cross_entropy", ("logits",), rowwise=True, targets=0).giving((ENTROPY,), _core.AS_IT_IS)
 
-    def _value(self, args: tuple[Any, ...], own: Parameters, axis: Any, reduction: str, sample_weight: Any,
-               normalizer: float | None, n_threads: int | None) -> Any:
+    def _value(
+        self,
+        args: tuple[Any, ...],
+        own: Parameters,
+        axis: Any,
+        reduction: str,
+        sample_weight: Any,
+        normalizer: float | None,
+        n_threads: int | None,
+    ) -> Any:
         rows = _call.run(self._plan, own, args[0], axis=axis, n_threads=n_threads)
         w = _ratios(sample_weight, reduction, normalizer)
         w = None if w is None else _check.spread_weights(w, rows.shape)
@@ -164,18 +210,26 @@ class EntropyMetric(Metric):
         total, weight = _summed(rows, w)
         return _reduced([total], weight, reduction, normalizer)[0]
 
-    def _tally(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
-               n_threads: int | None) -> Tally:
+    def _tally(
+        self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
+    ) -> Tally:
         own, axis = self._split(parameters)
-        return tally_of_rows(_call.run(self._plan, own, args[0], axis=axis, n_threads=n_threads),
-                             sample_weight)
+        return tally_of_rows(
+            _call.run(self._plan, own, args[0], axis=axis, n_threads=n_threads), sample_weight
+        )
 
 
 class LossMetric(Metric):
     """A function of the mean of a loss."""
 
-    def __init__(self, declaration: Callable[..., Any], *, higher_is_better: bool, loss: Loss,
-                 finish: Callable[[float], float]) -> None:
+    def __init__(
+        self,
+        declaration: Callable[..., Any],
+        *,
+        higher_is_better: bool,
+        loss: Loss,
+        finish: Callable[[float], float],
+    ) -> None:
         super().__init__(declaration, higher_is_better=higher_is_better)
         self.loss = loss
         self._finish = finish
@@ -187,13 +241,30 @@ class LossMetric(Metric):
         _check.keywords(self.__name__, parameters, self.__signature__.parameters)
         return super().__call__(*args, **parameters)
 
-    def _value(self, args: tuple[Any, ...], own: dict[str, Any], axis: Any, reduction: str, sample_weight: Any,
-               normalizer: float | None, n_threads: int | None) -> Any:
-        return self.finish(self.loss(*args, axis=axis, sample_weight=sample_weight, normalizer=normalizer,
-                                     n_threads=n_threads, **own))
+    def _value(
+        self,
+        args: tuple[Any, ...],
+        own: dict[str, Any],
+        axis: Any,
+        reduction: str,
+        sample_weight: Any,
+        normalizer: float | None,
+        n_threads: int | None,
+    ) -> Any:
+        return self.finish(
+            self.loss(
+                *args,
+                axis=axis,
+                sample_weight=sample_weight,
+                normalizer=normalizer,
+                n_threads=n_threads,
+                **own,
+            )
+        )
 
-    def _tally(self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any,
-               n_threads: int | None) -> Tally:
+    def _tally(
+        self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
+    ) -> Tally:
         return self.loss._tally(args, parameters, sample_weight, n_threads)
 
     def finish(self, mean: float) -> float:
@@ -215,10 +286,13 @@ def entropy_metric(*, higher_is_better: bool) -> Callable[[Callable[..., Paramet
     return lambda declaration: EntropyMetric(declaration, higher_is_better=higher_is_better)
 
 
-def loss_metric(loss: Loss, finish: Callable[[float], float], *,
-                higher_is_better: bool) -> Callable[[Callable[..., dict[str, Any]]], LossMetric]:
-    """Declares a metric that is `finish` of the mean of a loss; the declaration returns the loss's keywords."""
-    return lambda declaration: LossMetric(declaration, higher_is_better=higher_is_better, loss=loss, finish=finish)
+def loss_metric(
+    loss: Loss, finish: Callable[[float], float], *, higher_is_better: bool
+) -> Callable[[Callable[..., dict[str, Any]]], LossMetric]:
+    """Declares a metric that is `finish` of the mean of a loss, whose keywords the declaration returns."""
+    return lambda declaration: LossMetric(
+        declaration, higher_is_better=higher_is_better, loss=loss, finish=finish
+    )
 
 
 # ---- sums over rows ------------------------------------------------------------------------------------
@@ -249,14 +323,18 @@ def tally_of_rows(values: np.ndarray, sample_weight: Any) -> Tally:
     return Tally((float(total),), float(weight), int(values.size if w is None else np.count_nonzero(w)))
 
 
-def shares(ranks: np.ndarray, own: Ranks, classes: int, reduction: str, sample_weight: Any) -> tuple[list[Any], Any]:
+def shares(
+    ranks: np.ndarray, own: Ranks, classes: int, reduction: str, sample_weight: Any
+) -> tuple[list[Any], Any]:
     """For each span the weight of the rows whose rank lies in it, and the weight of all that count."""
     # A row with NaN has the rank that no class has, and no span of ranks holds it.
     spans = [(low, high if np.isinf(high) else min(high, classes)) for low, high in own.spans]
     w = None if sample_weight is None else _check.spread_weights(sample_weight, ranks.shape)
     if reduction == "none":
-        return [_weighted((ranks >= low) & (ranks < high), 1.0 if w is None else w, ranks.dtype)
-                for low, high in spans], None
+        return [
+            _weighted((ranks >= low) & (ranks < high), 1.0 if w is None else w, ranks.dtype)
+            for low, high in spans
+        ], None
     if w is None:
         below = {bound: np.count_nonzero(ranks < bound) for bound in {0.0, *sum(spans, ())}}
         return [below[high] - below[low] for low, high in spans], ranks.size - below[0]

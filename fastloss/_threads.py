@@ -22,8 +22,9 @@ def quota(root: str = "/sys/fs/cgroup", own: str = "/proc/self/cgroup") -> int |
     """
     top = Path(root)
     groups = [top / group.lstrip("/") for group in _group(own)]
-    limits = [_limit(folder) for group in groups for folder in (group, *group.parents)
-              if folder.is_relative_to(top)]
+    limits = [
+        _limit(folder) for group in groups for folder in (group, *group.parents) if folder.is_relative_to(top)
+    ]
     return min((limit for limit in limits if limit is not None), default=None)
 
 

@@ -46,8 +46,13 @@ _buffers = BufferPool(1 << 16, 1 << 26)
 _RESERVED = frozenset({"reduction", "sample_weight", "normalizer", "axis", "out", "hess_out"})
 
 
-def xgboost_objective(loss: Loss | str, *, hessian: str | float | None = None,
-                      min_hessian: float = MIN_HESSIAN, **parameters: Any) -> Objective:
+def xgboost_objective(
+    loss: Loss | str,
+    *,
+    hessian: str | float | None = None,
+    min_hessian: float = MIN_HESSIAN,
+    **parameters: Any,
+) -> Objective:
     """A loss as an objective of XGBoost: for `xgboost.train(obj=...)` and `XGBClassifier(objective=...)`.
 
     Parameters
@@ -103,8 +108,13 @@ def xgboost_objective(loss: Loss | str, *, hessian: str | float | None = None,
     return Objective("xgboost", loss, hessian, min_hessian, parameters)
 
 
-def lightgbm_objective(loss: Loss | str, *, hessian: str | float | None = None,
-                       min_hessian: float = MIN_HESSIAN, **parameters: Any) -> Objective:
+def lightgbm_objective(
+    loss: Loss | str,
+    *,
+    hessian: str | float | None = None,
+    min_hessian: float = MIN_HESSIAN,
+    **parameters: Any,
+) -> Objective:
     """A loss as an objective of LightGBM: `params["objective"]`, or `LGBMClassifier(objective=...)`.
 
     Takes, returns and raises what `xgboost_objective` does. LightGBM's float64 scores in Fortran order are
@@ -118,8 +128,7 @@ def lightgbm_objective(loss: Loss | str, *, hessian: str | float | None = None,
     return Objective("lightgbm", loss, hessian, min_hessian, parameters)
 
 
-def xgboost_metric(metric: Loss | Metric | str, *, name: str | None = None,
-                   **parameters: Any) -> Evaluation:
+def xgboost_metric(metric: Loss | Metric | str, *, name: str | None = None, **parameters: Any) -> Evaluation:
     """A loss or metric for `xgboost.train(custom_metric=...)` and `XGBClassifier(eval_metric=...)`.
 
     Parameters
@@ -150,8 +159,7 @@ def xgboost_metric(metric: Loss | Metric | str, *, name: str | None = None,
     return Evaluation("xgboost", metric, name, parameters)
 
 
-def lightgbm_metric(metric: Loss | Metric | str, *, name: str | None = None,
-                    **parameters: Any) -> Evaluation:
+def lightgbm_metric(metric: Loss | Metric | str, *, name: str | None = None, **parameters: Any) -> Evaluation:
     """A loss or metric for `lightgbm.train(feval=...)` and `LGBMClassifier.fit(eval_metric=...)`.
 
     Takes and raises what `xgboost_metric` does. Called either way it returns `(name, value, whether higher is
@@ -217,8 +225,9 @@ class _Adapter:
             given, scores = dataset.get_label(), np.asarray(first)
             labels = np.empty(0) if given is None else np.asarray(given)
             if labels.size == 0 and scores.size:
-                raise ValueError(f"the dataset has no labels, and {self.function.__name__} needs them: set "
-                                 "label=")
+                raise ValueError(
+                    f"the dataset has no labels, and {self.function.__name__} needs them: set label="
+                )
             weight = dataset.get_weight()
         weights = None if weight is None else np.asarray(weight)
         if weights is not None and weights.size == 0:
@@ -232,8 +241,10 @@ class _Adapter:
                 return np.broadcast_to(labels.reshape(-1, 1), scores.shape)
             return labels.reshape(scores.shape) if same else labels
         if scores.ndim != 2:
-            raise ValueError(f"{self.function.__name__} needs a score for each class, the scores have shape "
-                             f"{scores.shape}: set num_class of {self.library}, or take a binary loss")
+            raise ValueError(
+                f"{self.function.__name__} needs a score for each class, the scores have shape "
+                f"{scores.shape}: set num_class of {self.library}, or take a binary loss"
+            )
         if labels.shape == scores.shape:
             return labels  # soft targets, of XGBoost's models of several outputs
         if dataset is None:
@@ -252,8 +263,10 @@ class _Adapter:
         wrong = integers.astype(labels.dtype) != labels
         if wrong.any():
             at = int(wrong.argmax())
-            raise ValueError(f"label[{at}] = {labels.flat[at]} must be an integer: "
-                             f"{self.function.__name__} takes classes 0 to K - 1")
+            raise ValueError(
+                f"label[{at}] = {labels.flat[at]} must be an integer: "
+                f"{self.function.__name__} takes classes 0 to K - 1"
+            )
         return integers
 
     def _threads(self, scores: np.ndarray) -> int | None:
@@ -276,22 +289,32 @@ class Objective(_Adapter):
 
     function: Loss
 
-    def __init__(self, library: str, loss: Loss | str, hessian: str | float | None, min_hessian: float,
-                 parameters: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        library: str,
+        loss: Loss | str,
+        hessian: str | float | None,
+        min_hessian: float,
+        parameters: dict[str, Any],
+    ) -> None:
         super().__init__(library, of_raw_scores(loss), parameters)
         found, parameters = self.function, self.parameters
         self.__name__ = found.__name__
         self.hessian = _check_hessian(hessian, found, parameters)
         self.min_hessian = _check_float32("min_hessian", min_hessian)
         own = {name: p.default for name, p in inspect.signature(found).parameters.items()}
-        self._options = {name: parameters.get(name, own.get(name))
-                         for name in ("ignore_index", "class_weight", "label_smoothing")}
+        self._options = {
+            name: parameters.get(name, own.get(name))
+            for name in ("ignore_index", "class_weight", "label_smoothing")
+        }
 
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[np.ndarray, np.ndarray]:
         scores, target, weight = self._operands(first, second, sample_weight)
         if self.hessian == "lightgbm" and scores.shape[-1] < 2:
-            raise ValueError(f"hessian = 'lightgbm' divides by K - 1: the scores have shape {scores.shape}, "
-                             "and must have K >= 2 columns")
+            raise ValueError(
+                f"hessian = 'lightgbm' divides by K - 1: the scores have shape {scores.shape}, "
+                "and must have K >= 2 columns"
+            )
         self._check_counts(target, weight)
         grad, hess = _pair_like(scores)
         n_threads = self._threads(scores)
@@ -313,8 +336,15 @@ class Objective(_Adapter):
             at = int(wrong.argmax())
             raise ValueError(f"label[{at}] = {target.flat[at]} must be >= 0 for {self.__name__}")
 
-    def _majorize(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None, grad: np.ndarray,
-                  hess: np.ndarray, n_threads: int | None) -> None:
+    def _majorize(
+        self,
+        scores: np.ndarray,
+        target: np.ndarray,
+        weight: np.ndarray | None,
+        grad: np.ndarray,
+        hess: np.ndarray,
+        n_threads: int | None,
+    ) -> None:
         """The bound of the loss; both divided by the mean of the bounds where that is less than 1. Each
         column of scores is a model of its own, with a scale of its own."""
         if scores.ndim == 2 and scores.shape[1] > 1 and scores.shape == target.shape and not self._columns:
@@ -323,8 +353,15 @@ class Objective(_Adapter):
                 self._majorize(scores[at], target[at], weight, grad[at], hess[at], n_threads)
             return
         floor = _floor(scores, target, weight) if self.function.facts.bound == "residual" else 0.0
-        self.function._boosted((scores, target), self.parameters, weight, (grad, hess), n_threads,
-                               hess_least=MIN_HESSIAN, hess_floor=floor)
+        self.function._boosted(
+            (scores, target),
+            self.parameters,
+            weight,
+            (grad, hess),
+            n_threads,
+            hess_least=MIN_HESSIAN,
+            hess_floor=floor,
+        )
         total = hess.sum(dtype=np.float64)
         counted = hess.size if weight is None else weight.sum(dtype=np.float64) * hess.size / weight.size
         if 0 < total < counted:
@@ -333,12 +370,18 @@ class Objective(_Adapter):
         if self.min_hessian > MIN_HESSIAN:
             np.maximum(hess, _by_row(self.min_hessian, weight, hess.ndim), out=hess)
 
-    def _warn_of_the_start(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None,
-                           grad: np.ndarray) -> None:
+    def _warn_of_the_start(
+        self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None, grad: np.ndarray
+    ) -> None:
         """Before the first tree all scores are one; no other round looks at more than some of them. Squared
         errors find their way from any start."""
         few = scores.reshape(-1, order="A")[:64]
-        if self.function.facts.bound is None or few.size < 2 or (few != few[0]).any() or (scores != few[0]).any():
+        if (
+            self.function.facts.bound is None
+            or few.size < 2
+            or (few != few[0]).any()
+            or (scores != few[0]).any()
+        ):
             return
         up, down = (grad > 0).any(), (grad < 0).any()
         if (up and down) or self._columns:
@@ -347,24 +390,44 @@ class Objective(_Adapter):
         start = f"{self.__name__}: all scores are {few[0]:g}, and every gradient is"
         if not up and not down:
             if (target != few[0]).any():
-                warnings.warn(f"{start} 0: no tree will be grown. No target lies further from the scores "
-                              "than the loss forgives (eps), or none has a weight", RuntimeWarning,
-                              stacklevel=_check.callers_level())
+                warnings.warn(
+                    f"{start} 0: no tree will be grown. No target lies further from the scores "
+                    "than the loss forgives (eps), or none has a weight",
+                    RuntimeWarning,
+                    stacklevel=_check.callers_level(),
+                )
             return
         best = self.function.intercept(target, weight, **self.parameters)
         # Most targets are one number, the best to begin with; or the least loss lies at infinity.
         if abs(few[0] - best) <= 1e-3 * abs(best) or (best > few[0] if up else best < few[0]):
             return
-        warnings.warn(f"{start} {'>=' if up else '<='} 0: the first rounds will only carry the whole model "
-                      f"to its targets. {self.__name__}.intercept(target) is the best constant to begin "
-                      f"with, here {best:g}: give it as {where}", RuntimeWarning,
-                      stacklevel=_check.callers_level())
+        warnings.warn(
+            f"{start} {'>=' if up else '<='} 0: the first rounds will only carry the whole model "
+            f"to its targets. {self.__name__}.intercept(target) is the best constant to begin "
+            f"with, here {best:g}: give it as {where}",
+            RuntimeWarning,
+            stacklevel=_check.callers_level(),
+        )
 
-    def _fill(self, scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None, grad: np.ndarray,
-              hess: np.ndarray, n_threads: int | None) -> None:
+    def _fill(
+        self,
+        scores: np.ndarray,
+        target: np.ndarray,
+        weight: np.ndarray | None,
+        grad: np.ndarray,
+        hess: np.ndarray,
+        n_threads: int | None,
+    ) -> None:
         if not isinstance(self.hessian, str) or not isinstance(self.function, LossWithHessian):
-            self.function.grad(scores, target, reduction="sum", sample_weight=weight, out=grad,
-                               n_threads=n_threads, **self.parameters)
+            self.function.grad(
+                scores,
+                target,
+                reduction="sum",
+                sample_weight=weight,
+                out=grad,
+                n_threads=n_threads,
+                **self.parameters,
+            )
             constant = 1.0 if isinstance(self.hessian, str) else self.hessian
             hess[...] = _by_row(constant, self._mass(target, weight), hess.ndim)
             return
@@ -372,8 +435,15 @@ class Objective(_Adapter):
         if self.hessian == "lightgbm":
             factor = scores.shape[-1] / (scores.shape[-1] - 1)
         by_class = self._rowwise and self._shares() is not None
-        self.function._boosted((scores, target), self.parameters, weight, (grad, hess), n_threads,
-                               hess_factor=factor, hess_least=0.0 if by_class else self.min_hessian)
+        self.function._boosted(
+            (scores, target),
+            self.parameters,
+            weight,
+            (grad, hess),
+            n_threads,
+            hess_factor=factor,
+            hess_least=0.0 if by_class else self.min_hessian,
+        )
         if by_class:
             least = _by_row(self.min_hessian, self._mass(target, weight), hess.ndim)
             np.maximum(hess, least, out=hess)
@@ -410,8 +480,9 @@ class Objective(_Adapter):
 class Evaluation(_Adapter):
     """The mean of a loss or metric, as a boosting library asks for it."""
 
-    def __init__(self, library: str, metric: Loss | Metric | str, name: str | None,
-                 parameters: dict[str, Any]) -> None:
+    def __init__(
+        self, library: str, metric: Loss | Metric | str, name: str | None, parameters: dict[str, Any]
+    ) -> None:
         found = _look_up("metric", metric, {**losses, **metrics})
         if isinstance(found, Loss):
             _of_one_score(found)
@@ -420,8 +491,9 @@ class Evaluation(_Adapter):
         super().__init__(library, found, parameters)
         parameters = self.parameters
         if np.ndim(parameters.get("k", 1)):
-            raise ValueError(f"k = {parameters['k']!r} must be an integer: a boosting library takes one "
-                             "number a metric")
+            raise ValueError(
+                f"k = {parameters['k']!r} must be an integer: a boosting library takes one number a metric"
+            )
         if isinstance(found, Metric):  # a metric checks its parameters when it runs
             one = np.int32(parameters.get("ignore_index") != 1)  # a label that counts
             found(np.zeros((1, 2) if self._rowwise else 1), [one], **parameters)
@@ -433,8 +505,9 @@ class Evaluation(_Adapter):
 
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
         scores, target, weight = self._operands(first, second, sample_weight)
-        value = self.function(scores, target, sample_weight=weight, n_threads=self._threads(scores),
-                              **self.parameters)
+        value = self.function(
+            scores, target, sample_weight=weight, n_threads=self._threads(scores), **self.parameters
+        )
         if self.library == "lightgbm":
             return self.shown, value, self.higher_is_better
         if hasattr(second, "get_label"):
@@ -454,8 +527,10 @@ def _pair_like(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     shape, size = scores.shape, 4 * scores.size
     room = _buffers.take(2 * size)
     order: Any = "C" if scores.flags.c_contiguous else "F"
-    return (np.ndarray(shape, np.float32, room, 0, None, order),
-            np.ndarray(shape, np.float32, room, size, None, order))
+    return (
+        np.ndarray(shape, np.float32, room, 0, None, order),
+        np.ndarray(shape, np.float32, room, size, None, order),
+    )
 
 
 def _floor(scores: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> float:
@@ -514,8 +589,10 @@ def of_raw_scores(given: Any) -> Loss:
     loss = _of_one_score(_look_up("loss", given, losses))
     of_logits = loss.facts.of_logits
     if of_logits is not None:
-        raise ValueError(f"loss = {loss.__name__!r} is of probabilities or their logarithms, and trees give "
-                         f"raw scores: take {of_logits!r}")
+        raise ValueError(
+            f"loss = {loss.__name__!r} is of probabilities or their logarithms, and trees give "
+            f"raw scores: take {of_logits!r}"
+        )
     return loss
 
 
@@ -532,18 +609,23 @@ def _check_hessian(hessian: Any, loss: Loss, parameters: dict[str, Any]) -> str 
     if not isinstance(hessian, str):
         return _check_float32("hessian", hessian)
     if hessian not in ("majorize", "exact", "upper", "lightgbm"):
-        raise ValueError(f'hessian = {hessian!r} must be "majorize", "exact", "upper", "lightgbm" or a '
-                         "number > 0")
+        raise ValueError(
+            f'hessian = {hessian!r} must be "majorize", "exact", "upper", "lightgbm" or a number > 0'
+        )
     name = loss.__name__
     if hessian == "majorize":
         if loss.facts.bound is None:
-            raise ValueError(f"{name} has no bound here: hessian='majorize' is for regression, robust and "
-                             "count losses; 'exact' or a number > 0 boost the others")
+            raise ValueError(
+                f"{name} has no bound here: hessian='majorize' is for regression, robust and "
+                "count losses; 'exact' or a number > 0 boost the others"
+            )
         return hessian
     if hessian == "exact":
         if not isinstance(loss, LossWithHessian) and not loss.facts.piecewise_linear:
             raise ValueError(f"{name} has no Hessian here: hessian=1.0 boosts by its gradient alone")
     elif not loss.facts.softmax_hessian or parameters.get("z_loss") or parameters.get("softcap") is not None:
-        raise ValueError(f"hessian = {hessian!r} is a multiple of p (1 - p): it is for cross_entropy, "
-                         "without z_loss and softcap")
+        raise ValueError(
+            f"hessian = {hessian!r} is a multiple of p (1 - p): it is for cross_entropy, "
+            "without z_loss and softcap"
+        )
     return hessian

@@ -91,8 +91,15 @@ def _or_theirs(ours: Callable[_P, Any]) -> Callable[_P, Any]:
 
 
 @_or_theirs
-def log_loss(y_true: Any, y_proba: Any = None, *, normalize: bool = True, sample_weight: Any = None,
-             labels: Any = None, y_pred: Any = "deprecated") -> float:
+def log_loss(
+    y_true: Any,
+    y_proba: Any = None,
+    *,
+    normalize: bool = True,
+    sample_weight: Any = None,
+    labels: Any = None,
+    y_pred: Any = "deprecated",
+) -> float:
     """Log loss of probabilities: `sklearn.metrics.log_loss`, without a copy of the probabilities.
 
     Parameters
@@ -136,8 +143,15 @@ def log_loss(y_true: Any, y_proba: Any = None, *, normalize: bool = True, sample
 
 
 @_or_theirs
-def brier_score_loss(y_true: Any, y_proba: Any, *, sample_weight: Any = None, pos_label: Any = None,
-                     labels: Any = None, scale_by_half: Any = "auto") -> float:
+def brier_score_loss(
+    y_true: Any,
+    y_proba: Any,
+    *,
+    sample_weight: Any = None,
+    pos_label: Any = None,
+    labels: Any = None,
+    scale_by_half: Any = "auto",
+) -> float:
     """Brier score of probabilities: `sklearn.metrics.brier_score_loss`.
 
     Parameters
@@ -255,8 +269,15 @@ def zero_one_loss(y_true: Any, y_pred: Any, *, normalize: bool = True, sample_we
 
 
 @_or_theirs
-def top_k_accuracy_score(y_true: Any, y_score: Any, *, k: int = 2, normalize: bool = True,
-                         sample_weight: Any = None, labels: Any = None) -> float:
+def top_k_accuracy_score(
+    y_true: Any,
+    y_score: Any,
+    *,
+    k: int = 2,
+    normalize: bool = True,
+    sample_weight: Any = None,
+    labels: Any = None,
+) -> float:
     """Share of rows whose label is among the k largest scores: `sklearn.metrics.top_k_accuracy_score`.
 
     Parameters
@@ -289,16 +310,20 @@ def top_k_accuracy_score(y_true: Any, y_score: Any, *, k: int = 2, normalize: bo
     if not _is_sorted(labels, classes):
         raise _Elsewhere
     _check_finite(s)
-    return _finite(top_k_accuracy(s, index, k=int(k), ties="last", ignore_index=None, reduction=how,
-                                  sample_weight=weight))
+    return _finite(
+        top_k_accuracy(
+            s, index, k=int(k), ties="last", ignore_index=None, reduction=how, sample_weight=weight
+        )
+    )
 
 
 # ---- regression ------------------------------------------------------------------------------------------
 
 
 @_or_theirs
-def mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
-                       multioutput: Any = "uniform_average") -> Any:
+def mean_squared_error(
+    y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: Any = "uniform_average"
+) -> Any:
     """Mean squared error: `sklearn.metrics.mean_squared_error`.
 
     Parameters
@@ -319,8 +344,9 @@ def mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
 
 
 @_or_theirs
-def root_mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
-                            multioutput: Any = "uniform_average") -> Any:
+def root_mean_squared_error(
+    y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: Any = "uniform_average"
+) -> Any:
     """Root of the mean squared error of each output: `sklearn.metrics.root_mean_squared_error`.
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`.
@@ -329,8 +355,9 @@ def root_mean_squared_error(y_true: Any, y_pred: Any, *, sample_weight: Any = No
 
 
 @_or_theirs
-def mean_absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
-                        multioutput: Any = "uniform_average") -> Any:
+def mean_absolute_error(
+    y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: Any = "uniform_average"
+) -> Any:
     """Mean absolute error: `sklearn.metrics.mean_absolute_error`.
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`.
@@ -339,8 +366,9 @@ def mean_absolute_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
 
 
 @_or_theirs
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
-                                   multioutput: Any = "uniform_average") -> Any:
+def mean_absolute_percentage_error(
+    y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: Any = "uniform_average"
+) -> Any:
     """Mean error as a fraction of y_true: `sklearn.metrics.mean_absolute_percentage_error`.
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`. |y_true| below float64's
@@ -350,8 +378,14 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any, *, sample_weight: A
 
 
 @_or_theirs
-def mean_pinball_loss(y_true: Any, y_pred: Any, *, sample_weight: Any = None, alpha: float = 0.5,
-                      multioutput: Any = "uniform_average") -> Any:
+def mean_pinball_loss(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    sample_weight: Any = None,
+    alpha: float = 0.5,
+    multioutput: Any = "uniform_average",
+) -> Any:
     """Mean pinball loss of the alpha-quantile: `sklearn.metrics.mean_pinball_loss`.
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`; `alpha` lies in [0, 1].
@@ -362,8 +396,9 @@ def mean_pinball_loss(y_true: Any, y_pred: Any, *, sample_weight: Any = None, al
 
 
 @_or_theirs
-def mean_squared_log_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
-                           multioutput: Any = "uniform_average") -> Any:
+def mean_squared_log_error(
+    y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: Any = "uniform_average"
+) -> Any:
     """Mean squared difference of log(1 + y): `sklearn.metrics.mean_squared_log_error`.
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_error`; a value <= -1 is an error
@@ -373,8 +408,9 @@ def mean_squared_log_error(y_true: Any, y_pred: Any, *, sample_weight: Any = Non
 
 
 @_or_theirs
-def root_mean_squared_log_error(y_true: Any, y_pred: Any, *, sample_weight: Any = None,
-                                multioutput: Any = "uniform_average") -> Any:
+def root_mean_squared_log_error(
+    y_true: Any, y_pred: Any, *, sample_weight: Any = None, multioutput: Any = "uniform_average"
+) -> Any:
     """Root of `mean_squared_log_error` of each output: `sklearn.metrics.root_mean_squared_log_error`.
 
     Parameters, returns and errors (ValueError) are those of `mean_squared_log_error`.
@@ -410,8 +446,9 @@ class Scorers(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         recipe = _RECIPES[name]
-        return _make_scorer(recipe.function, greater_is_better=recipe.sign > 0,
-                            response_method=recipe.response)
+        return _make_scorer(
+            recipe.function, greater_is_better=recipe.sign > 0, response_method=recipe.response
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(_RECIPES)
@@ -477,8 +514,9 @@ class _LossScorer:
                 raw = np.log(raw) if of_log else raw
             return -float(loss(raw, y, sample_weight=sample_weight))
         if binary and len(estimator.classes_) > 2:
-            raise ValueError(f"{loss.__name__} is of two classes, the estimator has "
-                             f"{len(estimator.classes_)}")
+            raise ValueError(
+                f"{loss.__name__} is of two classes, the estimator has {len(estimator.classes_)}"
+            )
         labels = np.asarray(y)
         places = np.minimum(np.searchsorted(estimator.classes_, labels), len(estimator.classes_) - 1)
         for at in np.flatnonzero(estimator.classes_[places] != labels)[:1]:
@@ -555,8 +593,11 @@ def _labels(value: Any) -> np.ndarray:
         return array.view(np.int8)
     if array.dtype.kind not in "iuU" or array.dtype == np.uint64:
         raise _Elsewhere
-    if array.dtype.kind == "U" and isinstance(value, (list, tuple)) \
-            and not all(isinstance(label, str) for label in value):
+    if (
+        array.dtype.kind == "U"
+        and isinstance(value, (list, tuple))
+        and not all(isinstance(label, str) for label in value)
+    ):
         raise _Elsewhere  # NumPy wrote the numbers among them as strings
     return array
 
@@ -671,7 +712,7 @@ def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
     """Rows that fit the cache together."""
     rows = max(1, _BLOCK * len(array) // array.size)
     for begin in range(0, len(array), rows):
-        yield array[begin:begin + rows]
+        yield array[begin : begin + rows]
 
 
 def _probabilities(p: np.ndarray) -> bool:
@@ -696,8 +737,17 @@ def _check_finite(array: np.ndarray) -> None:
             raise _Elsewhere
 
 
-def _regression(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, multioutput: Any, *,
-                root: bool = False, above: float = -math.inf, **parameters: Any) -> Any:
+def _regression(
+    loss: Loss,
+    y_true: Any,
+    y_pred: Any,
+    sample_weight: Any,
+    multioutput: Any,
+    *,
+    root: bool = False,
+    above: float = -math.inf,
+    **parameters: Any,
+) -> Any:
     """The mean of an elementwise loss over the rows, for each output, and what `multioutput` makes of it."""
     true, pred = _numbers(y_true), _numbers(y_pred)
     _same_length(true, pred)
@@ -712,8 +762,9 @@ def _regression(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, multio
         _check_within(true, above)  # the loss does not look at rows of weight 0
         _check_within(pred, above)
     share, dtype = _shares_of_outputs(multioutput, outputs), _common(y_true, y_pred, sample_weight)
-    if outputs == 1 or (share is None and not root and isinstance(multioutput, str)
-                        and multioutput == "uniform_average"):
+    if outputs == 1 or (
+        share is None and not root and isinstance(multioutput, str) and multioutput == "uniform_average"
+    ):
         mean = _finite(loss(pred, true, sample_weight=weight, **parameters))
         mean = math.sqrt(mean) if root else mean
         return np.array([mean], dtype) if _is_text(multioutput, "raw_values") else mean
@@ -731,8 +782,9 @@ def _numbers(value: Any) -> np.ndarray:
     array = _plain(value)
     if array.ndim not in (1, 2) or array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise _Elsewhere
-    if array.dtype == np.float16 or (array.dtype.kind in "iu" and array.itemsize == 8
-                                     and max(map(abs, _spread(array))) > _EXACT):
+    if array.dtype == np.float16 or (
+        array.dtype.kind in "iu" and array.itemsize == 8 and max(map(abs, _spread(array))) > _EXACT
+    ):
         raise _Elsewhere
     return array
 
@@ -755,8 +807,9 @@ def _shares_of_outputs(multioutput: Any, outputs: int) -> np.ndarray | None:
     return share
 
 
-def _of_each_output(loss: Loss, pred: np.ndarray, true: np.ndarray, weight: np.ndarray | None,
-                    parameters: dict[str, Any]) -> np.ndarray:
+def _of_each_output(
+    loss: Loss, pred: np.ndarray, true: np.ndarray, weight: np.ndarray | None, parameters: dict[str, Any]
+) -> np.ndarray:
     """The mean of each column, in float64, over blocks of rows: one pass over row-major arrays."""
     total = np.zeros(pred.shape[1])
     begin = 0

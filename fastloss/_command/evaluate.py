@@ -35,18 +35,23 @@ a loss or metric is name or name:key=value,key=value, as top_k_accuracy:k=5 or n
 def add_parser(commands: Any) -> None:
     """Describes the command's arguments."""
     parser = commands.add_parser(
-        "evaluate", help="losses and metrics of files of any size", epilog=EXAMPLE,
+        "evaluate",
+        help="losses and metrics of files of any size",
+        epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    files = (f"{FORMATS}, a pipe that brings a .npy (- is the standard input); a glob names the "
-             "parts of one array, path:key an array of .npz or columns of Parquet")
+    files = (
+        f"{FORMATS}, a pipe that brings a .npy (- is the standard input); a glob names the "
+        "parts of one array, path:key an array of .npz or columns of Parquet"
+    )
     parser.add_argument("logits", metavar="LOGITS", help=f"the scores or predictions: {files}")
     parser.add_argument("labels", metavar="LABELS", nargs="?", help="the targets, likewise")
     parser.add_argument("--loss", action="append", default=[], help="a loss; may be given again")
     parser.add_argument("--metric", action="append", default=[], help="a metric; may be given again")
     parser.add_argument("--weights", metavar="FILE", help="one weight a row")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="rows at a time (default: some "
-                        f"{BATCH_BYTES >> 20} MB)")
+    parser.add_argument(
+        "--batch-size", type=int, metavar="N", help=f"rows at a time (default: some {BATCH_BYTES >> 20} MB)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="at most (default: one less than there are)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--list", action=_List, help="print the losses and metrics there are, and end")
@@ -71,8 +76,12 @@ class _List(argparse.Action):
 
 def _parameters(thing: Any) -> str:
     """As they are written behind the name, with their defaults."""
-    given = [p for p in thing.__signature__.parameters.values() if p.kind is p.KEYWORD_ONLY
-             and p.name not in ("reduction", "sample_weight", "normalizer", "n_threads", "axis")]
+    given = [
+        p
+        for p in thing.__signature__.parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+        and p.name not in ("reduction", "sample_weight", "normalizer", "n_threads", "axis")
+    ]
     told = [p.name if p.default is p.empty else f"{p.name}={p.default}" for p in given]
     return f":{','.join(told)}" if told else ""
 
@@ -132,8 +141,10 @@ def _found(options: argparse.Namespace) -> dict[str, Any]:
             raise ValueError(f"{request.metric.__name__} needs LABELS, the file of the targets")
         if request.arrays:
             names = " and ".join(sorted(request.arrays))
-            raise ValueError(f"{request.metric.__name__} needs {names} for each row, which no file here "
-                             "brings: fastloss.evaluate takes it")
+            raise ValueError(
+                f"{request.metric.__name__} needs {names} for each row, which no file here "
+                "brings: fastloss.evaluate takes it"
+            )
     given = {"pred": options.logits, "target": options.labels, "sample_weight": options.weights}
     if list(given.values()).count("-") > 1:
         raise ValueError("- is the standard input: it holds one array")
@@ -151,8 +162,11 @@ def _found(options: argparse.Namespace) -> dict[str, Any]:
     bytes_ = sum(math.prod(each.shape) * each.dtype.itemsize for each in sources.values())
     return {
         "results": {name: _plain(value) for name, value in total.result().items()},
-        "rows": sources["pred"].shape[0], "count": total.count, "weight": _plain(total.weight),
-        "bytes": bytes_, "seconds": seconds,
+        "rows": sources["pred"].shape[0],
+        "count": total.count,
+        "weight": _plain(total.weight),
+        "bytes": bytes_,
+        "seconds": seconds,
     }
 
 
@@ -182,6 +196,7 @@ def _bar(rows: int) -> Iterator[Progress]:
     try:
         import tqdm.auto  # noqa: F401
     except ImportError:
+
         def percent(done: int, rows: int | None) -> None:
             print(f"\r{done / max(1, rows or 0):4.0%}", end="", file=sys.stderr, flush=True)
 

@@ -1,1 +1,1 @@
-"""The losses, metrics and functions, one module a family. What a loss is stands in _loss.py and _metric.py."""
+"""The losses, metrics and functions, one module a family; what a loss is: _loss.py, _metric.py."""

@@ -26,10 +26,12 @@ from fastloss._losses.intercepts import (
 _LABELS = {"pm1": _core.SIGNS, "01": _core.BITS}
 
 
-@elementwise(hessian=True, intercept=logit, inverse_link=probability, target="binary",
-             array_parameter="pos_weight")
-def binary_cross_entropy_with_logits(pred: Any, target: Any, *, pos_weight: Any = 1.0,
-                                     label_smoothing: float = 0.0) -> Parameters:
+@elementwise(
+    hessian=True, intercept=logit, inverse_link=probability, target="binary", array_parameter="pos_weight"
+)
+def binary_cross_entropy_with_logits(
+    pred: Any, target: Any, *, pos_weight: Any = 1.0, label_smoothing: float = 0.0
+) -> Parameters:
     """Cross entropy of log odds against labels 0 and 1 or probabilities: logistic regression.
 
     With p = sigmoid(x), w = pos_weight and s = y (1 - e) + e / 2, e being label_smoothing:
@@ -74,12 +76,22 @@ def binary_cross_entropy_with_logits(pred: Any, target: Any, *, pos_weight: Any 
     number, array = _check.number_or_array("pos_weight", pos_weight, _check.positive)
     smoothing = _check.fraction("label_smoothing", label_smoothing)
     plain = array is None and number == 1 and smoothing == 0
-    return Parameters({"pos_weight": number, "smoothing": smoothing}, array=array, target=_core.UNIT,
-                      kernel="plain_binary_cross_entropy_with_logits" if plain else None)
+    return Parameters(
+        {"pos_weight": number, "smoothing": smoothing},
+        array=array,
+        target=_core.UNIT,
+        kernel="plain_binary_cross_entropy_with_logits" if plain else None,
+    )
 
 
-@elementwise(hessian=True, intercept=clipped_mean, inverse_link=identity, target="binary",
-             scores="probabilities", of_logits="binary_cross_entropy_with_logits")
+@elementwise(
+    hessian=True,
+    intercept=clipped_mean,
+    inverse_link=identity,
+    target="binary",
+    scores="probabilities",
+    of_logits="binary_cross_entropy_with_logits",
+)
 def binary_cross_entropy(pred: Any, target: Any, *, eps: Any = "dtype") -> Parameters:
     """Cross entropy of probabilities against labels 0 and 1 or probabilities: the log loss.
 
@@ -171,12 +183,14 @@ def binary_focal(pred: Any, target: Any, *, alpha: float | None = None, gamma: f
     share = 1.0 if alpha is None else _check.fraction("alpha", alpha)
     rest = 1.0 if alpha is None else 1 - share
     power = _check.non_negative("gamma", gamma)
-    return Parameters({"gamma": power, "share_of_ones": share, "share_of_zeros": rest}, target=_core.UNIT,
-                      kernel="binary_focal_of_squares" if power == 2 else None)
+    return Parameters(
+        {"gamma": power, "share_of_ones": share, "share_of_zeros": rest},
+        target=_core.UNIT,
+        kernel="binary_focal_of_squares" if power == 2 else None,
+    )
 
 
-@elementwise(hessian=False, intercept=majority, inverse_link=identity, target="binary",
-             piecewise_linear=True)
+@elementwise(hessian=False, intercept=majority, inverse_link=identity, target="binary", piecewise_linear=True)
 def hinge(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """max(0, 1 - y x), the loss of support vector machines; y is the label as -1 or 1.
 
@@ -256,8 +270,7 @@ def squared_hinge(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     return Parameters(target=_check.one_of("labels", labels, _LABELS))
 
 
-@elementwise(hessian=False, intercept=zero, inverse_link=identity, target="binary",
-             piecewise_linear=True)
+@elementwise(hessian=False, intercept=zero, inverse_link=identity, target="binary", piecewise_linear=True)
 def perceptron(pred: Any, target: Any, *, labels: str = "pm1") -> Parameters:
     """max(0, -y x), what a wrong side costs; y is the label as -1 or 1.
 

@@ -36,8 +36,9 @@ class Rows(NamedTuple):
 class CrossEntropy(SoftmaxLoss):
     """cross_entropy, which can also say what else it knows of a row."""
 
-    def rows(self, logits: Any, target: Any, *, n_threads: Any = None, axis: int = -1,
-             **parameters: Any) -> Rows:
+    def rows(
+        self, logits: Any, target: Any, *, n_threads: Any = None, axis: int = -1, **parameters: Any
+    ) -> Rows:
         """Loss, logsumexp, entropy (nats) and correctness of each row, unweighted, in one call.
 
         `correct`: the target, or the argmax of a soft target, is the first argmax of the row. An ignored row
@@ -50,39 +51,71 @@ class CrossEntropy(SoftmaxLoss):
         """
         known = [*sorted(self._keywords), "axis", "n_threads"]
         _check.keywords(f"{self.__name__}.rows", parameters, known)
-        return Rows(*self._computed(self._rows_plan, (logits, target), {**parameters, "axis": axis}, None, n_threads))
+        return Rows(
+            *self._computed(self._rows_plan, (logits, target), {**parameters, "axis": axis}, None, n_threads)
+        )
 
     def _follow(self, plan: Plan) -> None:
         super()._follow(plan)
         self._rows_plan = plan.giving((VALUE, LOGSUMEXP, ENTROPY, CORRECT), _core.AS_IT_IS)
         # With the sums of the loss; entropies take a second look at each row, three times the time.
-        self._tally_plans = {entropies: plan.giving(
-            (VALUE, LOGSUMEXP, CORRECT, *((ENTROPY,) if entropies else ())), _core.TALLY) for entropies in (False, True)}
+        self._tally_plans = {
+            entropies: plan.giving(
+                (VALUE, LOGSUMEXP, CORRECT, *((ENTROPY,) if entropies else ())), _core.TALLY
+            )
+            for entropies in (False, True)
+        }
 
-    def _tally_with_rows(self, args: tuple[Any, Any], parameters: dict[str, Any], sample_weight: Any,
-                         n_threads: Any, entropies: bool) -> tuple[Any, ...]:
+    def _tally_with_rows(
+        self,
+        args: tuple[Any, Any],
+        parameters: dict[str, Any],
+        sample_weight: Any,
+        n_threads: Any,
+        entropies: bool,
+    ) -> tuple[Any, ...]:
         """What the mean is made of, and of each row its logsumexp, whether it is correct, and its entropy."""
         total, divisor, counted, logsumexp, correct, *entropy = self._computed(
-            self._tally_plans[entropies], args, parameters, sample_weight, n_threads)
+            self._tally_plans[entropies], args, parameters, sample_weight, n_threads
+        )
         return Tally((total,), divisor, counted), logsumexp, correct, *entropy
 
 
-def _log_shares(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
-                class_weight: Any = None, ignore_index: int | None = -100) -> np.ndarray:
+def _log_shares(
+    target: Any,
+    sample_weight: Any = None,
+    *,
+    n_classes: int | None = None,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> np.ndarray:
     """log of the mean effective target."""
-    return log_priors(target, sample_weight, n_classes=n_classes, class_weight=class_weight,
-                      ignore_index=ignore_index)
+    return log_priors(
+        target, sample_weight, n_classes=n_classes, class_weight=class_weight, ignore_index=ignore_index
+    )
 
 
-def _shares(target: Any, sample_weight: Any = None, *, n_classes: int | None = None, class_weight: Any = None,
-            ignore_index: int | None = -100) -> np.ndarray:
+def _shares(
+    target: Any,
+    sample_weight: Any = None,
+    *,
+    n_classes: int | None = None,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> np.ndarray:
     """The mean effective target, made to sum to 1."""
     return class_mass(target, sample_weight, n_classes, class_weight, ignore_index)
 
 
-def _focal_minimiser(target: Any, sample_weight: Any = None, *, gamma: float = 2.0,
-                     n_classes: int | None = None, class_weight: Any = None,
-                     ignore_index: int | None = -100) -> np.ndarray:
+def _focal_minimiser(
+    target: Any,
+    sample_weight: Any = None,
+    *,
+    gamma: float = 2.0,
+    n_classes: int | None = None,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> np.ndarray:
     g = _check.non_negative("gamma", gamma)
 
     def slope(p: np.ndarray) -> np.ndarray:
@@ -91,17 +124,29 @@ def _focal_minimiser(target: Any, sample_weight: Any = None, *, gamma: float = 2
     return simplex_minimiser(slope, class_mass(target, sample_weight, n_classes, class_weight, ignore_index))
 
 
-def _poly_minimiser(target: Any, sample_weight: Any = None, *, epsilon: float = 1.0,
-                    n_classes: int | None = None, class_weight: Any = None,
-                    ignore_index: int | None = -100) -> np.ndarray:
+def _poly_minimiser(
+    target: Any,
+    sample_weight: Any = None,
+    *,
+    epsilon: float = 1.0,
+    n_classes: int | None = None,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> np.ndarray:
     e = _check.at_least("epsilon", epsilon, -1)
     mass = class_mass(target, sample_weight, n_classes, class_weight, ignore_index)
     return simplex_minimiser(lambda p: -1 / p - e, mass)
 
 
-def _generalized_minimiser(target: Any, sample_weight: Any = None, *, q: float = 0.7,
-                           n_classes: int | None = None, class_weight: Any = None,
-                           ignore_index: int | None = -100) -> np.ndarray:
+def _generalized_minimiser(
+    target: Any,
+    sample_weight: Any = None,
+    *,
+    q: float = 0.7,
+    n_classes: int | None = None,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> np.ndarray:
     """log p, p_c proportional to mass_c^(1 / (1 - q)); at q = 1 the first most frequent class has it all."""
     power, y = _check.fraction("q", _check.positive("q", q)), _check.labels_alone("target", target)
     mass = class_mass(y, sample_weight, n_classes, class_weight, ignore_index)
@@ -113,15 +158,17 @@ def _generalized_minimiser(target: Any, sample_weight: Any = None, *, q: float =
         return np.maximum(log_softmax(np.log(mass / mass.max()) / (1 - power)), log_share(0.0))
 
 
-def _mean_target(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
-                 ignore_index: int | None = -100) -> np.ndarray:
+def _mean_target(
+    target: Any, sample_weight: Any = None, *, n_classes: int | None = None, ignore_index: int | None = -100
+) -> np.ndarray:
     """The mean target as it is: soft targets need not sum to 1."""
     mass, total, _ = _class_sums(target, sample_weight, n_classes, None, ignore_index)
     return mass / total if total > 0 else np.full(len(mass), _check.mean_of_nothing())
 
 
-def _brier_minimiser(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
-                     ignore_index: int | None = -100) -> np.ndarray:
+def _brier_minimiser(
+    target: Any, sample_weight: Any = None, *, n_classes: int | None = None, ignore_index: int | None = -100
+) -> np.ndarray:
     """log of the point of the simplex that is nearest to the mean target.
 
     Held, Wolfe and Crowder, Validation of subgradient optimization (1974).
@@ -134,17 +181,32 @@ def _brier_minimiser(target: Any, sample_weight: Any = None, *, n_classes: int |
     return log_share(t)
 
 
-def _capped_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
-                   class_weight: Any = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
-                   logit_scale: float = 1.0, softcap: float | None = None, z_loss: float = 0.0) -> np.ndarray:
+def _capped_priors(
+    target: Any,
+    sample_weight: Any = None,
+    *,
+    n_classes: int | None = None,
+    class_weight: Any = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = -100,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
+) -> np.ndarray:
     """log_priors through the scale and the cap.
 
     Their logsumexp is 0, so that no z_loss moves them. Where the cap cannot reach them, they are shifted and
     clipped to it: by the shift of the least loss, found on a grid that is made finer three times.
     """
     z = _check.non_negative("z_loss", z_loss)
-    priors = log_priors(target, sample_weight, n_classes=n_classes, class_weight=class_weight,
-                        label_smoothing=label_smoothing, ignore_index=ignore_index)
+    priors = log_priors(
+        target,
+        sample_weight,
+        n_classes=n_classes,
+        class_weight=class_weight,
+        label_smoothing=label_smoothing,
+        ignore_index=ignore_index,
+    )
     scale = _check.positive("logit_scale", logit_scale)
     if softcap is None or priors.size == 0:
         return priors / scale
@@ -166,19 +228,33 @@ def _capped_priors(target: Any, sample_weight: Any = None, *, n_classes: int | N
     return cap * np.arctanh(clipped(np.array([(low + high) / 2]))[0] / cap) / scale
 
 
-def _probabilities(raw: Any, *, axis: int = -1, logit_scale: float = 1.0,
-                   softcap: float | None = None) -> np.ndarray:
+def _probabilities(
+    raw: Any, *, axis: int = -1, logit_scale: float = 1.0, softcap: float | None = None
+) -> np.ndarray:
     """softmax of the transformed logits."""
     scale = _check.positive("logit_scale", logit_scale)
     cap = None if softcap is None else _check.positive("softcap", softcap)
     return softmax_of(raw, axis, lambda x: scale * x if cap is None else cap * np.tanh(scale * x / cap))
 
 
-@rowwise(target="labels or soft", kind=CrossEntropy, intercept=_capped_priors, inverse_link=_probabilities,
-         softmax_hessian=True)
-def cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_smoothing: float = 0.0,
-                  ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
-                  logit_scale: float = 1.0) -> Parameters:
+@rowwise(
+    target="labels or soft",
+    kind=CrossEntropy,
+    intercept=_capped_priors,
+    inverse_link=_probabilities,
+    softmax_hessian=True,
+)
+def cross_entropy(
+    logits: Any,
+    target: Any,
+    *,
+    class_weight: Any = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = -100,
+    z_loss: float = 0.0,
+    softcap: float | None = None,
+    logit_scale: float = 1.0,
+) -> Parameters:
     """Softmax cross entropy of logits against integer labels or soft targets, fused.
 
     With u = logit_scale * logits (or softcap * tanh(logit_scale * logits / softcap)), L = logsumexp(u),
@@ -245,10 +321,16 @@ def cross_entropy(logits: Any, target: Any, *, class_weight: Any = None, label_s
     )
 
 
-@rowwise(target="labels or soft", intercept=_log_shares, inverse_link=exponential,
-         scores="log-probabilities", of_logits="cross_entropy")
-def nll(log_probs: Any, target: Any, *, class_weight: Any = None,
-        ignore_index: int | None = -100) -> Parameters:
+@rowwise(
+    target="labels or soft",
+    intercept=_log_shares,
+    inverse_link=exponential,
+    scores="log-probabilities",
+    of_logits="cross_entropy",
+)
+def nll(
+    log_probs: Any, target: Any, *, class_weight: Any = None, ignore_index: int | None = -100
+) -> Parameters:
     """Negative log-likelihood of log-probabilities: minus the entry of the true class.
 
     With the effective target q (class_weight at the label, or class_weight times the soft target):
@@ -294,14 +376,28 @@ def nll(log_probs: Any, target: Any, *, class_weight: Any = None,
     array([[-0.5,  0. ,  0. ],
            [ 0. , -0.5,  0. ]])
     """
-    return Parameters(class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+    return Parameters(
+        class_weight=_check.class_weight(class_weight),
+        ignore_index=_check.integer_or_none("ignore_index", ignore_index),
+    )
 
 
-@rowwise(target="labels or soft", hessian=True, intercept=_shares, inverse_link=identity,
-         scores="probabilities", of_logits="cross_entropy")
-def log_loss(probs: Any, target: Any, *, class_weight: Any = None, ignore_index: int | None = -100,
-             eps: float | str = "dtype") -> Parameters:
+@rowwise(
+    target="labels or soft",
+    hessian=True,
+    intercept=_shares,
+    inverse_link=identity,
+    scores="probabilities",
+    of_logits="cross_entropy",
+)
+def log_loss(
+    probs: Any,
+    target: Any,
+    *,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+    eps: float | str = "dtype",
+) -> Parameters:
     """Log loss of probabilities, clipped to [eps, 1 - eps] and never renormalised.
 
     With the effective target q (class_weight at the label, or class_weight times the soft target) and
@@ -349,13 +445,17 @@ def log_loss(probs: Any, target: Any, *, class_weight: Any = None, ignore_index:
     >>> grad.round(4)
     array([[ 0.    , -1.6155,  0.    ]])
     """
-    return Parameters(clip=_check.clip("eps", eps), class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+    return Parameters(
+        clip=_check.clip("eps", eps),
+        class_weight=_check.class_weight(class_weight),
+        ignore_index=_check.integer_or_none("ignore_index", ignore_index),
+    )
 
 
 @rowwise(target="labels or soft", hessian=True, intercept=_focal_minimiser, inverse_link=probabilities)
-def focal(logits: Any, target: Any, *, gamma: float = 2.0, class_weight: Any = None,
-          ignore_index: int | None = -100) -> Parameters:
+def focal(
+    logits: Any, target: Any, *, gamma: float = 2.0, class_weight: Any = None, ignore_index: int | None = -100
+) -> Parameters:
     """Focal loss of logits: cross entropy that counts well classified rows less.
 
     With p = softmax(logits) and the effective target q (class_weight at the label, or class_weight times the
@@ -407,14 +507,23 @@ def focal(logits: Any, target: Any, *, gamma: float = 2.0, class_weight: Any = N
            [ 0.0005, -0.0011,  0.0005]])
     """
     power = _check.non_negative("gamma", gamma)
-    return Parameters({"gamma": power}, kernel="focal_of_squares" if power == 2 else None,
-                      class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+    return Parameters(
+        {"gamma": power},
+        kernel="focal_of_squares" if power == 2 else None,
+        class_weight=_check.class_weight(class_weight),
+        ignore_index=_check.integer_or_none("ignore_index", ignore_index),
+    )
 
 
 @rowwise(target="labels or soft", intercept=_poly_minimiser, inverse_link=probabilities)
-def poly_cross_entropy(logits: Any, target: Any, *, epsilon: float = 1.0, class_weight: Any = None,
-                       ignore_index: int | None = -100) -> Parameters:
+def poly_cross_entropy(
+    logits: Any,
+    target: Any,
+    *,
+    epsilon: float = 1.0,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> Parameters:
     """Poly-1 cross entropy of logits: cross entropy with another first coefficient of its series in 1 - p.
 
     With p = softmax(logits) and the effective target q of mass Q (class_weight at the label, or class_weight
@@ -460,16 +569,18 @@ def poly_cross_entropy(logits: Any, target: Any, *, epsilon: float = 1.0, class_
     array([[-0.2787,  0.2038,  0.075 ],
            [ 0.0432, -0.0865,  0.0432]])
     """
-    return Parameters({"epsilon": _check.at_least("epsilon", epsilon, -1)},
-                      class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+    return Parameters(
+        {"epsilon": _check.at_least("epsilon", epsilon, -1)},
+        class_weight=_check.class_weight(class_weight),
+        ignore_index=_check.integer_or_none("ignore_index", ignore_index),
+    )
 
 
 # Its best constant may have all gradients near 0, where no tree would ever grow.
-@rowwise(target="labels", intercept=_generalized_minimiser, inverse_link=probabilities,
-         start=_log_shares)
-def generalized_cross_entropy(logits: Any, target: Any, *, q: float = 0.7, class_weight: Any = None,
-                              ignore_index: int | None = -100) -> Parameters:
+@rowwise(target="labels", intercept=_generalized_minimiser, inverse_link=probabilities, start=_log_shares)
+def generalized_cross_entropy(
+    logits: Any, target: Any, *, q: float = 0.7, class_weight: Any = None, ignore_index: int | None = -100
+) -> Parameters:
     """Generalised cross entropy of logits, (1 - p_y^q) / q: robust to wrong labels, since it is bounded.
 
     With p = softmax(logits), y the label and w_y its class weight:
@@ -515,9 +626,11 @@ def generalized_cross_entropy(logits: Any, target: Any, *, q: float = 0.7, class
     array([[-0.1258,  0.092 ,  0.0338],
            [ 0.0212, -0.0424,  0.0212]])
     """
-    return Parameters({"q": _check.fraction("q", _check.positive("q", q))},
-                      class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+    return Parameters(
+        {"q": _check.fraction("q", _check.positive("q", q))},
+        class_weight=_check.class_weight(class_weight),
+        ignore_index=_check.integer_or_none("ignore_index", ignore_index),
+    )
 
 
 @rowwise(target="labels or soft", intercept=_brier_minimiser, inverse_link=probabilities)
@@ -567,8 +680,14 @@ def brier(logits: Any, target: Any, *, ignore_index: int | None = -100) -> Param
     return Parameters(ignore_index=_check.integer_or_none("ignore_index", ignore_index))
 
 
-@rowwise(target="labels or soft", intercept=_mean_target, inverse_link=identity,
-         scores="probabilities", reads_all_scores=True, of_logits="brier")
+@rowwise(
+    target="labels or soft",
+    intercept=_mean_target,
+    inverse_link=identity,
+    scores="probabilities",
+    reads_all_scores=True,
+    of_logits="brier",
+)
 def brier_from_probabilities(probs: Any, target: Any, *, ignore_index: int | None = -100) -> Parameters:
     """Brier score of probabilities: sum((probs - t)^2) over the classes, t one-hot for a label.
 

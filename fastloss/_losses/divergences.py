@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastloss import _check, _core
+from fastloss import _check
 from fastloss._core import Parameters
 from fastloss._loss import SoftmaxLoss, rowwise
 from fastloss._losses.intercepts import (
@@ -20,8 +20,9 @@ from fastloss._losses.intercepts import (
 from fastloss._losses.primitives import logsumexp, sigmoid, softmax, softplus
 
 
-def _log_mean_target(target: Any, sample_weight: Any = None, *, log_target: bool = False,
-                     temperature: float = 1.0) -> np.ndarray:
+def _log_mean_target(
+    target: Any, sample_weight: Any = None, *, log_target: bool = False, temperature: float = 1.0
+) -> np.ndarray:
     """temperature times the log of the mean target."""
     scale = _check.positive("temperature", temperature)
     t = _check.soft_alone("target", target)
@@ -37,8 +38,13 @@ def _tempered(raw: Any, *, axis: int = -1, temperature: float = 1.0) -> np.ndarr
     return softmax_of(raw, axis, lambda x: x / scale)
 
 
-@rowwise(target="soft", intercept=_log_mean_target, inverse_link=exponential,
-         scores="log-probabilities", of_logits="kl_div_with_logits")
+@rowwise(
+    target="soft",
+    intercept=_log_mean_target,
+    inverse_link=exponential,
+    scores="log-probabilities",
+    of_logits="kl_div_with_logits",
+)
 def kl_div(log_probs: Any, target: Any, *, log_target: bool = False) -> Parameters:
     """Kullback-Leibler divergence KL(target || probs) of log-probabilities, summed over classes.
 
@@ -87,10 +93,16 @@ def kl_div(log_probs: Any, target: Any, *, log_target: bool = False) -> Paramete
     return Parameters(log_target=_check.flag("log_target", log_target))
 
 
-@rowwise(target="soft", kernel="cross_entropy", kind=SoftmaxLoss, intercept=_log_mean_target,
-         inverse_link=_tempered)
-def kl_div_with_logits(logits: Any, target: Any, *, log_target: bool = False,
-                       temperature: float = 1.0) -> Parameters:
+@rowwise(
+    target="soft",
+    kernel="cross_entropy",
+    kind=SoftmaxLoss,
+    intercept=_log_mean_target,
+    inverse_link=_tempered,
+)
+def kl_div_with_logits(
+    logits: Any, target: Any, *, log_target: bool = False, temperature: float = 1.0
+) -> Parameters:
     """Kullback-Leibler divergence KL(target || softmax(logits / T)), times T^2: distillation.
 
     With p = softmax(logits / T), t the target (exp(target) with `log_target`) of mass Q:
@@ -140,7 +152,11 @@ def kl_div_with_logits(logits: Any, target: Any, *, log_target: bool = False,
     scale = _check.positive("temperature", temperature)
     return Parameters(
         log_target=_check.flag("log_target", log_target),
-        softmax={"divergence": True, "logit_scale": _check.positive("1 / temperature", 1 / scale), "factor": scale * scale},
+        softmax={
+            "divergence": True,
+            "logit_scale": _check.positive("1 / temperature", 1 / scale),
+            "factor": scale * scale,
+        },
     )
 
 

@@ -35,12 +35,12 @@ def by_gradient(solve: Solver) -> Solver:
     return solve
 
 
-
 # ---- elementwise losses --------------------------------------------------------------------------------
 
 
-def best_constant(loss: Any, solve: Solver, target: Any, sample_weight: Any = None,
-                  **parameters: Any) -> float:
+def best_constant(
+    loss: Any, solve: Solver, target: Any, sample_weight: Any = None, **parameters: Any
+) -> float:
     """The intercept of an elementwise loss: `solve` finds it from the targets that count."""
     loss._own(parameters)  # no keyword but the loss's own
     t = _check.as_array("target", target)
@@ -64,8 +64,11 @@ def best_constant(loss: Any, solve: Solver, target: Any, sample_weight: Any = No
 
 
 def _defaults(declaration: Callable[..., Any]) -> dict[str, Any]:
-    return {p.name: p.default for p in inspect.signature(declaration).parameters.values()
-            if p.kind is p.KEYWORD_ONLY}
+    return {
+        p.name: p.default
+        for p in inspect.signature(declaration).parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    }
 
 
 def mean(y: np.ndarray, w: np.ndarray) -> float:
@@ -134,7 +137,9 @@ def clipped_mean(y: np.ndarray, w: np.ndarray, eps: Any) -> float:
 
 
 @by_gradient
-def focal_logit(grad: Callable[..., Any], y: np.ndarray, w: np.ndarray, alpha: float | None, gamma: float) -> float:
+def focal_logit(
+    grad: Callable[..., Any], y: np.ndarray, w: np.ndarray, alpha: float | None, gamma: float
+) -> float:
     share = w if alpha is None else w * (y * alpha + (1 - y) * (1 - alpha))
     ones, zeros = (share * y).any(), (share * (1 - y)).any()
     if not (ones and zeros):
@@ -163,8 +168,14 @@ def half_log_odds(y: np.ndarray, w: np.ndarray, labels: str) -> float:
 
 
 @by_gradient
-def root(grad: Callable[..., Any], y: np.ndarray, w: np.ndarray, low: float | None = None,
-         high: float | None = None, **parameters: Any) -> float:
+def root(
+    grad: Callable[..., Any],
+    y: np.ndarray,
+    w: np.ndarray,
+    low: float | None = None,
+    high: float | None = None,
+    **parameters: Any,
+) -> float:
     """The least constant whose summed gradient is not negative, between the least and greatest target.
 
     By bisection over the floats in their order: after at most 64 passes no float is left between.
@@ -205,16 +216,18 @@ def _float_of(rank: int) -> float:
 # ---- losses of class scores ----------------------------------------------------------------------------
 
 
-def _class_sums(target: Any, sample_weight: Any, n_classes: int | None, class_weight: Any,
-                ignore_index: int | None) -> tuple[np.ndarray, float, np.ndarray]:
+def _class_sums(
+    target: Any, sample_weight: Any, n_classes: int | None, class_weight: Any, ignore_index: int | None
+) -> tuple[np.ndarray, float, np.ndarray]:
     """What each class has of the weighted targets, the weight of the rows that count, and class_weight."""
     t = _check.as_array("target", target)
     if t.dtype.kind in "OUST":
         raise TypeError(_check.of_words("target", t))
     weight = _check.class_weight(class_weight)
     if not _core.is_supported(t.dtype):
-        raise TypeError(f"target has dtype {t.dtype}: it must hold integer labels, or soft targets as "
-                        f"{_check.FLOATS}")
+        raise TypeError(
+            f"target has dtype {t.dtype}: it must hold integer labels, or soft targets as {_check.FLOATS}"
+        )
     if t.dtype.kind in "iub" or t.shape == (0,):  # NumPy makes an empty list float64
         keep = np.ones(t.shape, bool) if ignore_index is None else t != ignore_index
         largest = int(t[keep].max()) if keep.any() else -1
@@ -243,17 +256,29 @@ def _ratios(sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
     return _check.of_normal_sum(_check.spread_weights(sample_weight, shape))
 
 
-def class_mass(target: Any, sample_weight: Any = None, n_classes: int | None = None, class_weight: Any = None,
-               ignore_index: int | None = -100) -> np.ndarray:
+def class_mass(
+    target: Any,
+    sample_weight: Any = None,
+    n_classes: int | None = None,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> np.ndarray:
     """The mean effective target, summing to 1: what each class has of it."""
     mass, _, weight = _class_sums(target, sample_weight, n_classes, class_weight, ignore_index)
     q = weight * mass
     return q / q.sum() if q.sum() != 0 else np.full(len(q), _check.mean_of_nothing())
 
 
-def log_priors(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
-               class_weight: Any = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
-               logit_scale: float = 1.0) -> np.ndarray:
+def log_priors(
+    target: Any,
+    sample_weight: Any = None,
+    *,
+    n_classes: int | None = None,
+    class_weight: Any = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int | None = -100,
+    logit_scale: float = 1.0,
+) -> np.ndarray:
     """log of the mean effective target, over logit_scale: the constant scores that minimise the mean."""
     e = _check.fraction("label_smoothing", label_smoothing)
     scale = _check.positive("logit_scale", logit_scale)

@@ -13,8 +13,9 @@ from fastloss._loss import rowwise
 from fastloss._losses.intercepts import class_mass, identity, probabilities, softmax_of
 
 
-def _majority(target: Any, sample_weight: Any = None, *, n_classes: int | None = None,
-              ignore_index: int | None = -100) -> np.ndarray:
+def _majority(
+    target: Any, sample_weight: Any = None, *, n_classes: int | None = None, ignore_index: int | None = -100
+) -> np.ndarray:
     """1 at the class that more than half of the targets have, else zeros.
 
     No class probability can be read from it: a hinge over several classes is not consistent.
@@ -131,8 +132,15 @@ def categorical_hinge(scores: Any, target: Any, *, ignore_index: int | None = -1
 
 
 @rowwise(target="labels", intercept=None, inverse_link=identity, mean_of_rows=True)
-def multi_margin(scores: Any, target: Any, *, p: int = 1, margin: float = 1.0, class_weight: Any = None,
-                 ignore_index: int | None = -100) -> Parameters:
+def multi_margin(
+    scores: Any,
+    target: Any,
+    *,
+    p: int = 1,
+    margin: float = 1.0,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> Parameters:
     """Multi-class margin loss of Weston and Watkins, torch's: each other class pays for itself.
 
     With s the scores, y the label, w_y its class weight and d_c = max(0, margin + s_c - s_y):
@@ -178,22 +186,34 @@ def multi_margin(scores: Any, target: Any, *, p: int = 1, margin: float = 1.0, c
            [ 0.1667, -0.3333,  0.1667]])
     """
     numbers = {"margin": _check.positive("margin", margin), "exponent": _check.integer_within("p", p, 1, 2)}
-    return Parameters(numbers, class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+    return Parameters(
+        numbers,
+        class_weight=_check.class_weight(class_weight),
+        ignore_index=_check.integer_or_none("ignore_index", ignore_index),
+    )
 
 
 # ---- softmax with a margin -----------------------------------------------------------------------------
 
 
 def _margin(kind: str, margin: float, scale: Any, class_weight: Any, ignore_index: Any) -> Parameters:
-    return Parameters(softmax={"margin": (kind, margin), "logit_scale": _check.positive("scale", scale)},
-                      class_weight=_check.class_weight(class_weight),
-                      ignore_index=_check.integer_or_none("ignore_index", ignore_index))
+    return Parameters(
+        softmax={"margin": (kind, margin), "logit_scale": _check.positive("scale", scale)},
+        class_weight=_check.class_weight(class_weight),
+        ignore_index=_check.integer_or_none("ignore_index", ignore_index),
+    )
 
 
 @rowwise(target="labels", kernel="cross_entropy", intercept=None, inverse_link=_scaled(30.0))
-def am_softmax(cosines: Any, target: Any, *, margin: float = 0.35, scale: float = 30.0,
-               class_weight: Any = None, ignore_index: int | None = -100) -> Parameters:
+def am_softmax(
+    cosines: Any,
+    target: Any,
+    *,
+    margin: float = 0.35,
+    scale: float = 30.0,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> Parameters:
     """Additive margin softmax (CosFace): cross entropy of scaled cosines, the true one less a margin.
 
     With c the cosines, y the label, u_y = scale (c_y - margin), u_j = scale c_j elsewhere and
@@ -244,8 +264,15 @@ def am_softmax(cosines: Any, target: Any, *, margin: float = 0.35, scale: float 
 
 
 @rowwise(target="labels", kernel="cross_entropy", intercept=None, inverse_link=_scaled(64.0))
-def arcface(cosines: Any, target: Any, *, margin: float = 0.5, scale: float = 64.0, class_weight: Any = None,
-            ignore_index: int | None = -100) -> Parameters:
+def arcface(
+    cosines: Any,
+    target: Any,
+    *,
+    margin: float = 0.5,
+    scale: float = 64.0,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> Parameters:
     """Additive angular margin softmax (ArcFace): the angle to the true class counts as larger by a margin.
 
     With c the cosines, y the label, m the margin and s_y = sqrt(max((1 - c_y)(1 + c_y), eps)), eps that of
@@ -304,8 +331,15 @@ def arcface(cosines: Any, target: Any, *, margin: float = 0.5, scale: float = 64
 
 
 @rowwise(target="labels", kernel="cross_entropy", intercept=None, inverse_link=_scaled(30.0))
-def l_softmax(cosines: Any, target: Any, *, margin: int = 4, scale: float = 30.0, class_weight: Any = None,
-              ignore_index: int | None = -100) -> Parameters:
+def l_softmax(
+    cosines: Any,
+    target: Any,
+    *,
+    margin: int = 4,
+    scale: float = 30.0,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> Parameters:
     """Large-margin softmax (SphereFace): the angle to the true class is multiplied by a margin.
 
     With c the cosines, y the label, m the margin and k the number of j in 1..m-1 with c_y < cos(j pi / m):
@@ -360,8 +394,14 @@ def l_softmax(cosines: Any, target: Any, *, margin: int = 4, scale: float = 30.0
 
 
 @rowwise(target="labels", kernel="cross_entropy", intercept=None, inverse_link=probabilities)
-def sm_softmax(logits: Any, target: Any, *, margin: float = 0.35, class_weight: Any = None,
-               ignore_index: int | None = -100) -> Parameters:
+def sm_softmax(
+    logits: Any,
+    target: Any,
+    *,
+    margin: float = 0.35,
+    class_weight: Any = None,
+    ignore_index: int | None = -100,
+) -> Parameters:
     """Soft-margin softmax: cross entropy of logits, that of the true class less a margin.
 
     With y the label, u_y = logits_y - margin, u_j = logits_j elsewhere and p = softmax(u):

@@ -64,8 +64,9 @@ def zero_one(scores: Any, target: Any, *, ignore_index: int | None = -100) -> Ra
 
 
 @rank_metric(higher_is_better=True)
-def top_k_accuracy(scores: Any, target: Any, *, k: Any = 1, ties: str = "first",
-                   ignore_index: int | None = -100) -> Ranks:
+def top_k_accuracy(
+    scores: Any, target: Any, *, k: Any = 1, ties: str = "first", ignore_index: int | None = -100
+) -> Ranks:
     """Share of the rows whose label is among the k largest scores, for one k or several in one pass.
 
     The classes before the true one are counted, O(C) a row; nothing is sorted.
@@ -105,7 +106,12 @@ def top_k_accuracy(scores: Any, target: Any, *, k: Any = 1, ties: str = "first",
     """
     several, bounds = _check.counts("k", k)
     last = _check.one_of("ties", ties, {"first": False, "last": True})
-    return Ranks(tuple((0, bound) for bound in bounds), _check.integer_or_none("ignore_index", ignore_index), several, last)
+    return Ranks(
+        tuple((0, bound) for bound in bounds),
+        _check.integer_or_none("ignore_index", ignore_index),
+        several,
+        last,
+    )
 
 
 @element_metric(higher_is_better=True)

@@ -9,7 +9,6 @@ import numpy as np
 from fastloss import _call, _check, _core
 from fastloss._core import AS_IT_IS, GRAD, VALUE, Parameters, Plan
 
-
 _rows = Plan("cross_entropy", ("logits",), rowwise=True, targets=0)
 _SOFTMAX, _LOG_SOFTMAX, _LOGSUMEXP = (
     _rows.giving((role,), AS_IT_IS) for role in (_core.SOFTMAX, _core.LOG_SOFTMAX, _core.LOGSUMEXP)
@@ -117,13 +116,24 @@ class GatherLogSoftmax:
 
     __name__ = __qualname__ = "gather_log_softmax"
 
-    def __call__(self, logits: Any, index: Any, *, axis: int = -1, out: Any = None,
-                 n_threads: int | None = None) -> np.ndarray:
-        value = _call.run(_GATHER, _NONE, logits, index, out=out, axis=axis, n_threads=_check.n_threads(n_threads))
+    def __call__(
+        self, logits: Any, index: Any, *, axis: int = -1, out: Any = None, n_threads: int | None = None
+    ) -> np.ndarray:
+        value = _call.run(
+            _GATHER, _NONE, logits, index, out=out, axis=axis, n_threads=_check.n_threads(n_threads)
+        )
         return _negated(value)
 
-    def value_and_grad(self, logits: Any, index: Any, weight: Any = None, *, out: Any = None, axis: int = -1,
-                       n_threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def value_and_grad(
+        self,
+        logits: Any,
+        index: Any,
+        weight: Any = None,
+        *,
+        out: Any = None,
+        axis: int = -1,
+        n_threads: int | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The values, and the gradient of sum(weight * value) by the logits.
 
         `weight` is one finite number a row, of either sign (an advantage); None is 1. A row of weight 0 has
@@ -138,8 +148,16 @@ class GatherLogSoftmax:
         if weight is not None:
             weight = _check.as_array("weight", weight)
             _check.finite("weight", weight)
-        value, grad = _call.run(_GATHER_AND_GRAD, _NONE, logits, index, weight=weight, other_out=out, axis=axis,
-                                n_threads=_check.n_threads(n_threads))
+        value, grad = _call.run(
+            _GATHER_AND_GRAD,
+            _NONE,
+            logits,
+            index,
+            weight=weight,
+            other_out=out,
+            axis=axis,
+            n_threads=_check.n_threads(n_threads),
+        )
         return _negated(value), grad
 
     def __repr__(self) -> str:
@@ -154,7 +172,8 @@ gather_log_softmax = GatherLogSoftmax()
 
 
 _SIGMOID, _LOG_SIGMOID, _SOFTPLUS = (
-    Plan(kernel, ("x",), targets=0).giving((VALUE,), AS_IT_IS) for kernel in ("sigmoid", "log_sigmoid", "softplus")
+    Plan(kernel, ("x",), targets=0).giving((VALUE,), AS_IT_IS)
+    for kernel in ("sigmoid", "log_sigmoid", "softplus")
 )
 
 

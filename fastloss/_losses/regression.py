@@ -179,8 +179,7 @@ def huber(pred: Any, target: Any, *, delta: float = 1.0) -> Parameters:
     return Parameters({"delta": _check.positive("delta", delta)})
 
 
-@elementwise(hessian=True, intercept=smoothed_median, inverse_link=identity,
-             bound="residual")
+@elementwise(hessian=True, intercept=smoothed_median, inverse_link=identity, bound="residual")
 def smooth_l1(pred: Any, target: Any, *, beta: float = 1.0) -> Parameters:
     """Absolute error, made smooth within beta of the target: `huber` with delta = beta, over beta.
 
@@ -307,9 +306,15 @@ def log_cosh(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=False, intercept=weighted_quantile, inverse_link=identity,
-             bound="residual", piecewise_linear=True, array_parameter="q",
-             column_parameter="q")
+@elementwise(
+    hessian=False,
+    intercept=weighted_quantile,
+    inverse_link=identity,
+    bound="residual",
+    piecewise_linear=True,
+    array_parameter="q",
+    column_parameter="q",
+)
 def quantile(pred: Any, target: Any, *, q: Any = 0.5) -> Parameters:
     """Pinball loss, which is least where pred is the q-quantile of the target.
 
@@ -436,8 +441,7 @@ def epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> Paramete
     return Parameters({"eps": _check.non_negative("eps", eps)})
 
 
-@elementwise(hessian=True, intercept=root, inverse_link=identity,
-             bound="rate")
+@elementwise(hessian=True, intercept=root, inverse_link=identity, bound="rate")
 def squared_epsilon_insensitive(pred: Any, target: Any, *, eps: float = 0.1) -> Parameters:
     """The square of `epsilon_insensitive`.
 
@@ -519,8 +523,13 @@ def msle(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=False, intercept=median_of_percentages, inverse_link=identity,
-             bound="residual", piecewise_linear=True)
+@elementwise(
+    hessian=False,
+    intercept=median_of_percentages,
+    inverse_link=identity,
+    bound="residual",
+    piecewise_linear=True,
+)
 def mape(pred: Any, target: Any) -> Parameters:
     """Absolute error as a fraction of the target; its mean is the mean absolute percentage error.
 
@@ -639,8 +648,7 @@ def gamma(pred: Any, target: Any) -> Parameters:
     return Parameters()
 
 
-@elementwise(hessian=True, intercept=log_mean, inverse_link=exponential,
-             bound="rate", target="counts")
+@elementwise(hessian=True, intercept=log_mean, inverse_link=exponential, bound="rate", target="counts")
 def tweedie(pred: Any, target: Any, *, power: float = 1.5) -> Parameters:
     """Half the deviance of a Tweedie distribution of mean exp(pred), without constants.
 
@@ -682,8 +690,14 @@ def tweedie(pred: Any, target: Any, *, power: float = 1.5) -> Parameters:
     return Parameters({"power": _check.inside("power", power, 1, 2)})
 
 
-@elementwise(hessian=True, intercept=mean_by_precision, inverse_link=identity,
-             array_parameter="var", array_rule=_core.VARIANCE, second_grad="var")
+@elementwise(
+    hessian=True,
+    intercept=mean_by_precision,
+    inverse_link=identity,
+    array_parameter="var",
+    array_rule=_core.VARIANCE,
+    second_grad="var",
+)
 def gaussian_nll(pred: Any, target: Any, *, var: Any) -> Parameters:
     """Negative log-likelihood of a normal distribution of mean pred and variance var, without log(2 pi) / 2.
 

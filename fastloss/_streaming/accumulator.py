@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from fastloss import _check
-from fastloss._streaming.exact_sum import ExactSum
 from fastloss._declared import Tally
 from fastloss._metric import Metric, Ranks
+from fastloss._streaming.exact_sum import ExactSum
 from fastloss._streaming.passes import Batch, passes_for
 from fastloss._streaming.requests import Request, requested
 
@@ -81,8 +81,10 @@ class Accumulator:
             if request.needs_target and target is None:
                 raise TypeError(f"{request.metric.__name__} needs a target")
             if missing := sorted(request.arrays - arrays.keys()):
-                raise TypeError(f"{request.metric.__name__} needs {' and '.join(missing)}, as "
-                                f"update(pred, target, {missing[0]}=...)")
+                raise TypeError(
+                    f"{request.metric.__name__} needs {' and '.join(missing)}, as "
+                    f"update(pred, target, {missing[0]}=...)"
+                )
         batch = Batch(pred, target, sample_weight, arrays, self._n_threads)
         found = [(each.serves, each(batch)) for each in self._passes]
         for serves, tallies in found:
@@ -94,10 +96,13 @@ class Accumulator:
         """Adds what another accumulator of the same losses and parameters has seen; gives itself."""
         if not isinstance(other, Accumulator):
             raise TypeError(f"{other!r} is no Accumulator")
-        mine, theirs = ({name: request.key for name, request in each._requests.items()} for each in (self, other))
+        mine, theirs = (
+            {name: request.key for name, request in each._requests.items()} for each in (self, other)
+        )
         if mine != theirs:
-            raise ValueError(f"{self!r} and {other!r} cannot be merged: their losses and parameters must be "
-                             "the same")
+            raise ValueError(
+                f"{self!r} and {other!r} cannot be merged: their losses and parameters must be the same"
+            )
         for name, sums in zip(self._requests, self._sums):
             sums.merge(other._sums[list(other._requests).index(name)])
         return self
@@ -157,7 +162,9 @@ class Accumulator:
             value = f" = {_result(request, sums)} of {sums.count}" if something else ", of nothing yet"
             return ("" if name is None else f"{name}: ") + request.metric.__name__ + given + value
 
-        parts = [one(name, request, sums) for (name, request), sums in zip(self._requests.items(), self._sums)]
+        parts = [
+            one(name, request, sums) for (name, request), sums in zip(self._requests.items(), self._sums)
+        ]
         return f"<Accumulator of {'; '.join(parts)}>"
 
 

@@ -26,9 +26,17 @@ T = TypeVar("T")
 Progress = Callable[[int, int | None], object]
 
 
-def evaluate(pred: Any, target: Any, metrics: Any, *, batch_size: int | None = None,
-             sample_weight: Any = None, progress: bool | Progress = False, n_threads: int | None = None,
-             **parameters: Any) -> Any:
+def evaluate(
+    pred: Any,
+    target: Any,
+    metrics: Any,
+    *,
+    batch_size: int | None = None,
+    sample_weight: Any = None,
+    progress: bool | Progress = False,
+    n_threads: int | None = None,
+    **parameters: Any,
+) -> Any:
     """Losses and metrics over data that is read a batch of rows at a time.
 
     Parameters
@@ -79,8 +87,10 @@ def evaluate(pred: Any, target: Any, metrics: Any, *, batch_size: int | None = N
     size = None if batch_size is None else _check.integer_within("batch_size", batch_size, 1, 1 << 62)
     if target is None and _is_batches(pred):
         if size is not None or sample_weight is not None or cut:
-            raise ValueError("batches that are iterated over have their own size and arrays: batch_size and "
-                             "sample_weight must be None")
+            raise ValueError(
+                "batches that are iterated over have their own size and arrays: batch_size and "
+                "sample_weight must be None"
+            )
         with shown(progress, None) as show:
             add_batches(total, pred, show)
     else:
@@ -91,15 +101,18 @@ def evaluate(pred: Any, target: Any, metrics: Any, *, batch_size: int | None = N
     return total.result()
 
 
-def add_rows(total: Accumulator, sources: dict[str, RowSource], batch_size: int | None,
-             show: Progress) -> None:
+def add_rows(
+    total: Accumulator, sources: dict[str, RowSource], batch_size: int | None, show: Progress
+) -> None:
     """Adds the rows of all sources, "pred" among them, a batch at a time."""
     pred = sources["pred"]
     rows = pred.shape[0]
     for source in sources.values():
         if source.shape[0] != rows:
-            raise ValueError(f"{source.name} has {source.shape[0]} rows, {pred.name} has {rows}: each row of "
-                             "one needs a row of the other")
+            raise ValueError(
+                f"{source.name} has {source.shape[0]} rows, {pred.name} has {rows}: each row of "
+                "one needs a row of the other"
+            )
     _class_axis(total, len(pred.shape))
     size = batch_size or _rows_in_a_batch(pred)
     spans = [(start, min(start + size, rows)) for start in range(0, rows, size)] or [(0, 0)]
@@ -143,12 +156,16 @@ def add_batches(total: Accumulator, batches: Iterable[Any], show: Progress) -> N
     rows = 0
     for i, batch in enumerate(batches):
         if isinstance(batch, Mapping):
-            raise TypeError(f"batch {i} is a {type(batch).__name__}: it must be a tuple, (pred, target) or "
-                            "(pred, target, sample_weight)")
+            raise TypeError(
+                f"batch {i} is a {type(batch).__name__}: it must be a tuple, (pred, target) or "
+                "(pred, target, sample_weight)"
+            )
         arrays = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
         if not 1 <= len(arrays) <= 3:
-            raise ValueError(f"batch {i} has {len(arrays)} parts: it must be (pred, target) or (pred, "
-                             "target, sample_weight)")
+            raise ValueError(
+                f"batch {i} has {len(arrays)} parts: it must be (pred, target) or (pred, "
+                "target, sample_weight)"
+            )
         shape = np.shape(arrays[0])
         if not shape:
             raise ValueError(f"pred of batch {i} is a scalar: it must have rows")
@@ -177,8 +194,10 @@ def _class_axis(total: Accumulator, ndim: int) -> None:
     for request in total._requests.values():
         axis = request.parameters.get("axis")  # None: the loss is elementwise
         if axis in (0, -ndim):
-            raise ValueError(f"axis = {axis}, and pred has {ndim} dimensions: the first axis is that of the "
-                             f"rows, {request.metric.__name__} needs its classes on another")
+            raise ValueError(
+                f"axis = {axis}, and pred has {ndim} dimensions: the first axis is that of the "
+                f"rows, {request.metric.__name__} needs its classes on another"
+            )
 
 
 def _rows_in_a_batch(pred: RowSource) -> int:

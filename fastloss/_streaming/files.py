@@ -27,8 +27,20 @@ from fastloss._streaming.sources import File, RowSource
 
 # What the readers of .npy headers and of archives raise where a file is damaged, encrypted or of a kind that
 # they do not know.
-_READ_ERRORS = (OSError, EOFError, ValueError, TypeError, SyntaxError, RuntimeError, OverflowError,
-                struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+_READ_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    SyntaxError,
+    RuntimeError,
+    OverflowError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 FORMATS = ".npy, .npz or .parquet"
 _PARQUET = (".parquet", ".pq")
@@ -103,8 +115,10 @@ class Npy:
             self.shape, fortran, dtype = _header(stream)
             self.dtype = _readable(dtype)
             if fortran and len(self.shape) > 1:
-                raise ValueError("the array is in Fortran order, its rows do not lie together: save "
-                                 "np.ascontiguousarray of it")
+                raise ValueError(
+                    "the array is in Fortran order, its rows do not lie together: save "
+                    "np.ascontiguousarray of it"
+                )
             there, promised = size - (stream.tell() - start), math.prod(self.shape) * self.dtype.itemsize
             if there < promised:
                 raise ValueError(f"it is cut short: its header promises {promised} bytes, {there} are there")
@@ -179,8 +193,10 @@ def _member(path: str, key: str | None) -> Npy:
     with archive:  # its end leaves an open member open
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         if key is None and len(names) != 1:
-            raise ValueError(f"{path}: it holds {len(names)} arrays ({', '.join(names)}): name one, as "
-                             f"{path}:{names[0] if names else 'name'}")
+            raise ValueError(
+                f"{path}: it holds {len(names)} arrays ({', '.join(names)}): name one, as "
+                f"{path}:{names[0] if names else 'name'}"
+            )
         if key is not None and key not in names:
             raise ValueError(f"{path}: it holds no array {key!r}, but {', '.join(names)}")
         entry = archive.infolist()[0 if key is None else names.index(key)]
@@ -250,8 +266,10 @@ def _readable(dtype: np.dtype[Any]) -> np.dtype[Any]:
         try:
             import ml_dtypes
         except ImportError:
-            raise ValueError("the array has dtype V2, as bfloat16 is saved: reading it needs ml_dtypes "
-                             "(pip install ml_dtypes)") from None
+            raise ValueError(
+                "the array has dtype V2, as bfloat16 is saved: reading it needs ml_dtypes "
+                "(pip install ml_dtypes)"
+            ) from None
         return np.dtype(ml_dtypes.bfloat16)
     if dtype.kind not in "biuf":
         raise ValueError(f"the array has dtype {dtype}: it must hold numbers")
@@ -282,8 +300,10 @@ class Parquet:
         types = [schema.field(name).type for name in self._columns]
         lists = [hasattr(type_, "value_field") for type_ in types]  # that of a tensor has no lists
         if any(lists) and len(types) > 1:
-            raise ValueError(f"{path}: of its columns {', '.join(self._columns)} one holds lists: name it, "
-                             f"as {path}:{self._columns[lists.index(True)]}")
+            raise ValueError(
+                f"{path}: of its columns {', '.join(self._columns)} one holds lists: name it, "
+                f"as {path}:{self._columns[lists.index(True)]}"
+            )
         self._lists = lists == [True]
         self.dtype = np.result_type(*(self._dtype(*each) for each in zip(self._columns, types)))
         self._at, self._pending = 0, np.empty(0)
@@ -315,8 +335,10 @@ class Parquet:
         except (NotImplementedError, TypeError):
             dtype = np.dtype(object)
         if dtype.kind not in "biuf":
-            raise ValueError(f"{self.path}: column {name} has type {type_}: it must hold numbers, or lists "
-                             "of them that are equally long")
+            raise ValueError(
+                f"{self.path}: column {name} has type {type_}: it must hold numbers, or lists "
+                "of them that are equally long"
+            )
         return dtype
 
     def _width(self, type_: Any) -> int:
@@ -346,8 +368,11 @@ class Parquet:
         if not self._lists:
             return column.to_numpy(zero_copy_only=False)
         width, compute = self.shape[1], require("pyarrow.compute", "evaluate")
-        self._refuse(name, compute.not_equal(compute.list_value_length(column), width),
-                     f"has another length than the first row, {width}")
+        self._refuse(
+            name,
+            compute.not_equal(compute.list_value_length(column), width),
+            f"has another length than the first row, {width}",
+        )
         values = column.flatten()
         if values.null_count:
             nulls = np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))

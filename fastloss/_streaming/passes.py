@@ -75,13 +75,17 @@ def _is_rank(request: Request) -> bool:
 def _parameters(request: Request) -> dict[str, Any]:
     """The parameters of the cross entropy that a request needs."""
     loss: Any = _loss(request)
-    plain = {name: p.default for name, p in loss.__signature__.parameters.items()
-             if p.kind is p.KEYWORD_ONLY and name not in OF_THE_CALL and name != "reduction"}
+    plain = {
+        name: p.default
+        for name, p in loss.__signature__.parameters.items()
+        if p.kind is p.KEYWORD_ONLY and name not in OF_THE_CALL and name != "reduction"
+    }
     return {**plain, **request.parameters}
 
 
-def _host(requests: Sequence[Request], softmaxes: dict[Any, list[int]], i: int,
-          *alike: str) -> list[int] | None:
+def _host(
+    requests: Sequence[Request], softmaxes: dict[Any, list[int]], i: int, *alike: str
+) -> list[int] | None:
     """A softmax pass over the scores as they are, with the same options of the given names."""
     for members in softmaxes.values():
         p = _parameters(requests[members[0]])
@@ -155,15 +159,25 @@ class SoftmaxPass:
             raise TypeError(f"target has dtype {target.dtype}: it must hold integer labels")
         args = batch.pred, batch.target
         of_loss, logsumexp, correct, *entropy = self._loss._tally_with_rows(
-            args, self._parameters, batch.sample_weight, batch.n_threads, self._needs_entropy)
+            args, self._parameters, batch.sample_weight, batch.n_threads, self._needs_entropy
+        )
         of_first = {}
         if self._needs_ranks:
-            of_first = self._of_first(batch, target.reshape(shape), correct, bool(np.isfinite(logsumexp).all()))
-        return [of_loss if _loss(request) else of_first[request.own.of_first] if _is_rank(request)
-                else tally_of_rows(entropy[0], batch.sample_weight) for request in self._requests]
+            of_first = self._of_first(
+                batch, target.reshape(shape), correct, bool(np.isfinite(logsumexp).all())
+            )
+        return [
+            of_loss
+            if _loss(request)
+            else of_first[request.own.of_first]
+            if _is_rank(request)
+            else tally_of_rows(entropy[0], batch.sample_weight)
+            for request in self._requests
+        ]
 
-    def _of_first(self, batch: Batch, labels: np.ndarray, correct: np.ndarray,
-                  finite: bool) -> dict[bool, Tally]:
+    def _of_first(
+        self, batch: Batch, labels: np.ndarray, correct: np.ndarray, finite: bool
+    ) -> dict[bool, Tally]:
         """Of the rows that count: those whose label is the first largest score (True), and the others."""
         p, w = self._parameters, None
         counts = _check.counting(labels, p["ignore_index"])
@@ -175,7 +189,9 @@ class SoftmaxPass:
             own = next(request.own for request in self._requests if _is_rank(request))
             correct = RankMetric.ranks((batch.pred, batch.target), own, p["axis"], batch.n_threads)[0] == 0
         weight, count = _weight(counts, w), int(np.count_nonzero(counts))
-        return {which: Tally((_weight(counts & (correct == which), w),), weight, count) for which in (True, False)}
+        return {
+            which: Tally((_weight(counts & (correct == which), w),), weight, count) for which in (True, False)
+        }
 
 
 def _weight(rows: np.ndarray, w: np.ndarray | None) -> float:

@@ -38,14 +38,17 @@ class Request:
 
     def __post_init__(self) -> None:
         signature = self.metric.__signature__.parameters.values()
-        keywords = {p.name: p.default for p in signature
-                    if p.kind is p.KEYWORD_ONLY and p.name not in OF_THE_CALL}
+        keywords = {
+            p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY and p.name not in OF_THE_CALL
+        }
         operands = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
         given = {name: _own(value) for name, value in self.given.items()}
         for name in given:
             if name not in keywords:
-                raise TypeError(f"{self.metric.__name__} takes no {name} here: "
-                                + OF_THE_CALL.get(name, f"its parameters are {_listed(keywords)}"))
+                raise TypeError(
+                    f"{self.metric.__name__} takes no {name} here: "
+                    + OF_THE_CALL.get(name, f"its parameters are {_listed(keywords)}")
+                )
         parameters = {**keywords, **given}
         reduction = parameters.pop("reduction", "mean")
         if reduction not in ("mean", "sum"):
@@ -101,8 +104,10 @@ def requested(what: Any, parameters: Mapping[str, Any]) -> dict[str | None, Requ
     if isinstance(what, (str, Loss, Metric)):
         return {None: _request_for(what, parameters)}
     if parameters:
-        raise TypeError(f"{_listed(parameters)} given beside several losses: give each its own, "
-                        'as (loss, {"name": value}) or "loss:name=value"')
+        raise TypeError(
+            f"{_listed(parameters)} given beside several losses: give each its own, "
+            'as (loss, {"name": value}) or "loss:name=value"'
+        )
     if isinstance(what, Mapping):
         found: dict[str | None, Request] = {str(name): _request_for(each) for name, each in what.items()}
     elif isinstance(what, Iterable):

@@ -43,8 +43,10 @@ class RowSource:
             if part.shape[0] != part.shape[0]:  # nan
                 raise ValueError(f"{what} has an unknown number of rows: compute_chunk_sizes() finds it")
             if part.shape[1:] != parts[0].shape[1:]:
-                raise ValueError(f"{what} has rows of shape {tuple(part.shape[1:])}, those before it have "
-                                 f"{tuple(parts[0].shape[1:])}: they must be the same in all parts")
+                raise ValueError(
+                    f"{what} has rows of shape {tuple(part.shape[1:])}, those before it have "
+                    f"{tuple(parts[0].shape[1:])}: they must be the same in all parts"
+                )
         self._ends = list(accumulate(part.shape[0] for part in parts))
         self.shape = (self._ends[-1], *parts[0].shape[1:])
         self.dtype = _common(name, [part.dtype for part in parts])
@@ -139,13 +141,19 @@ def _common(name: str, dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
     if len(different) == 1:
         return different[0]
     # NumPy knows no dtype for float16 and bfloat16 together.
-    wide = [np.dtype(np.float32) if len({"float16", "bfloat16"} & {d.name for d in different}) == 2
-            and d.name in ("float16", "bfloat16") else d for d in different]
+    wide = [
+        np.dtype(np.float32)
+        if len({"float16", "bfloat16"} & {d.name for d in different}) == 2
+        and d.name in ("float16", "bfloat16")
+        else d
+        for d in different
+    ]
     try:
         found = np.result_type(*wide)
     except TypeError:
-        raise TypeError(f"{name} has parts of dtypes {', '.join(map(str, different))}: no dtype holds them "
-                        "all") from None
+        raise TypeError(
+            f"{name} has parts of dtypes {', '.join(map(str, different))}: no dtype holds them all"
+        ) from None
     # int64 and uint64 would make float64, which no label is.
     return np.dtype(np.int64) if found.kind == "f" and all(d.kind in "biu" for d in different) else found
 
@@ -155,12 +163,18 @@ def row_source(name: str, value: Any) -> RowSource:
     if isinstance(value, RowSource):
         return value
     if isinstance(value, (str, os.PathLike)):
-        raise TypeError(f"{name} is a path, {str(value)!r}: pass np.load(path, mmap_mode=\"r\"), or use "
-                        "fastloss evaluate")
-    if isinstance(value, Iterable) and not isinstance(value, Sequence) and not (
-            hasattr(value, "shape") or hasattr(value, "__array__")):
-        raise TypeError(f"{name} is a {type(value).__name__}: it must be an array or a list of arrays; where "
-                        "pred is an iterable of batches, target must be None")
+        raise TypeError(
+            f'{name} is a path, {str(value)!r}: pass np.load(path, mmap_mode="r"), or use fastloss evaluate'
+        )
+    if (
+        isinstance(value, Iterable)
+        and not isinstance(value, Sequence)
+        and not (hasattr(value, "shape") or hasattr(value, "__array__"))
+    ):
+        raise TypeError(
+            f"{name} is a {type(value).__name__}: it must be an array or a list of arrays; where "
+            "pred is an iterable of batches, target must be None"
+        )
     several = isinstance(value, (list, tuple)) and len(value) > 0 and all(hasattr(v, "shape") for v in value)
     if several and all(np.ndim(v) > 0 for v in value):
         return RowSource(name, [_sliceable(f"{name}[{i}]", each) for i, each in enumerate(value)])
@@ -169,8 +183,9 @@ def row_source(name: str, value: Any) -> RowSource:
     except (ValueError, TypeError):
         if isinstance(value, list) and value and isinstance(value[0], list) and any(map(np.ndim, value[0])):
             if any(hasattr(each, "shape") for each in value[0]):
-                raise TypeError(f"{name}[0] is a list: a shard is an array, and a batch a tuple, (pred, "
-                                "target)") from None
+                raise TypeError(
+                    f"{name}[0] is a list: a shard is an array, and a batch a tuple, (pred, target)"
+                ) from None
         raise
 
 

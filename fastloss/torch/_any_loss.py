@@ -50,8 +50,10 @@ def _planned(which: _Loss, tensors: Sequence[Tensor], inplace: bool, parameters:
     if "out" in parameters:
         raise TypeError("out is not taken: inplace=True writes the gradient over the first tensor")
     both = isinstance(which, VectorLoss)
-    arrays = [(scores if i == 0 else memory if i == 1 and both else array)(name, each)
-              for i, (name, each) in enumerate(zip(names, tensors))]
+    arrays = [
+        (scores if i == 0 else memory if i == 1 and both else array)(name, each)
+        for i, (name, each) in enumerate(zip(names, tensors))
+    ]
     by = [(tensors[0], FIRST), *([(tensors[1], SECOND)] if both else [])]
     for name, value in parameters.items():
         if isinstance(value, Tensor):
@@ -132,7 +134,7 @@ class _Traced:
         self.settings: dict[str, Any] = dict(zip(floats, numbers))
         self.settings |= {key: ast.literal_eval(text) for key, equals, text in parts if equals}
         self.tensors = [each.detach() for each in tensors[: len(tensors) - len(names)]]
-        self.arrays = {key: each.detach() for key, each in zip(names, tensors[len(self.tensors):])}
+        self.arrays = {key: each.detach() for key, each in zip(names, tensors[len(self.tensors) :])}
         self.first = self.tensors[0]
         self.second = None
         if isinstance(self.loss, VectorLoss):
@@ -143,8 +145,9 @@ class _Traced:
         self.axis = self.settings.get("axis", -1) if self.loss._rowwise else None
 
 
-def _evaluate(name: str, tensors: list[Tensor], keywords: str, numbers: list[float],
-              wants: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
+def _evaluate(
+    name: str, tensors: list[Tensor], keywords: str, numbers: list[float], wants: list[bool]
+) -> tuple[Tensor, Tensor, Tensor]:
     call = _Traced(name, tensors, keywords, numbers)
     plan = _planned(call.loss, call.tensors, False, call.settings | call.arrays)
     by = [FIRST] if wants[0] else []
@@ -152,23 +155,29 @@ def _evaluate(name: str, tensors: list[Tensor], keywords: str, numbers: list[flo
         by.append(SECOND)
     for i, wanted in enumerate(wants):
         if wanted and i not in (0, call.second):
-            raise TypeError(f"argument {i} of {name} requires grad, and no gradient by it is computed: "
-                            "detach it")
+            raise TypeError(
+                f"argument {i} of {name} requires grad, and no gradient by it is computed: detach it"
+            )
     value, grads = value_and_grads(plan, tuple(by), single=True)
     made = {how: stored(grad, call.first.dtype) for how, grad in zip(by, grads)}
     return value, *(made[how] if how in made else value.new_empty(0) for how in (FIRST, SECOND))
 
 
-def _shapes(name: str, tensors: list[Tensor], keywords: str, numbers: list[float],
-            wants: list[bool]) -> tuple[Tensor, Tensor, Tensor]:
+def _shapes(
+    name: str, tensors: list[Tensor], keywords: str, numbers: list[float], wants: list[bool]
+) -> tuple[Tensor, Tensor, Tensor]:
     call = _Traced(name, tensors, keywords, numbers)
     rows = list(call.first.shape)
     if call.axis is not None:
         del rows[call.axis]
     one_each = call.settings.get("reduction") == "none"
     value = call.first.new_empty(rows if one_each else (), dtype=dtype_of_value(call.first.dtype))
-    grads = [torch.empty(call.first.shape, dtype=dtype_of_gradient(call.first.dtype))
-             if at is not None and wants[at] else value.new_empty(0) for at in (0, call.second)]
+    grads = [
+        torch.empty(call.first.shape, dtype=dtype_of_gradient(call.first.dtype))
+        if at is not None and wants[at]
+        else value.new_empty(0)
+        for at in (0, call.second)
+    ]
     return value, grads[0], grads[1]
 
 
@@ -192,5 +201,12 @@ def _backward(ctx: Any, incoming: Tensor | None, *others: Tensor | None) -> tupl
     return None, result, None, None, None
 
 
-define("loss", "str which, Tensor[] tensors, str keywords, float[] numbers, bool[] wants", 3, _evaluate,
-       _shapes, _keep, _backward)
+define(
+    "loss",
+    "str which, Tensor[] tensors, str keywords, float[] numbers, bool[] wants",
+    3,
+    _evaluate,
+    _shapes,
+    _keep,
+    _backward,
+)

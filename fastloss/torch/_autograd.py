@@ -35,21 +35,30 @@ def _overwritable(input: Any) -> None:
     """Raises what autograd would only find after the input is overwritten."""
     base = input._base if input._is_view() else input
     if base.is_leaf and base.requires_grad:
-        raise ValueError("inplace=True: input is " + ("" if base is input else "a view of ")
-                         + "a leaf that requires grad, and would be overwritten by its gradient: it must be "
-                         "the result of an operation")
+        raise ValueError(
+            "inplace=True: input is "
+            + ("" if base is input else "a view of ")
+            + "a leaf that requires grad, and would be overwritten by its gradient: it must be "
+            "the result of an operation"
+        )
     if input.is_neg():  # an array of it is a copy, and the gradient would lie there
-        raise ValueError("inplace=True: input is a lazily negated view (the imag of a conj), whose memory "
-                         "holds its values with the other sign: pass input.resolve_neg(), or leave out "
-                         "inplace=True")
+        raise ValueError(
+            "inplace=True: input is a lazily negated view (the imag of a conj), whose memory "
+            "holds its values with the other sign: pass input.resolve_neg(), or leave out "
+            "inplace=True"
+        )
     if input.retains_grad:
-        raise ValueError("inplace=True: input retains its grad, but its memory is where that gradient goes: "
-                         "leave out retain_grad() or inplace=True")
+        raise ValueError(
+            "inplace=True: input retains its grad, but its memory is where that gradient goes: "
+            "leave out retain_grad() or inplace=True"
+        )
     if input._is_view() and _creation_of is not None:
         if _creation_of(input) != torch._C._autograd.CreationMeta.DEFAULT:
-            raise ValueError("inplace=True: input is a view made by a function with several results (split, "
-                             "chunk, unbind) or without grad, which autograd does not let be overwritten: "
-                             "slice instead")
+            raise ValueError(
+                "inplace=True: input is a view made by a function with several results (split, "
+                "chunk, unbind) or without grad, which autograd does not let be overwritten: "
+                "slice instead"
+            )
 
 
 # ---- the gradient's memory -----------------------------------------------------------------------------
@@ -147,8 +156,9 @@ def value_and_grads(plan: Plan, by: tuple[str, ...], single: bool) -> tuple[Tens
 
 class _Fused(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
-    def forward(ctx: Any, call: tuple[Plan, tuple[str, ...], bool, TorchCall | None],
-                *tensors: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, call: tuple[Plan, tuple[str, ...], bool, TorchCall | None], *tensors: Tensor
+    ) -> Tensor:
         plan, by, over_first, torch_call = call
         try:
             value, grads = _fused(plan, by, over_first)
@@ -191,8 +201,10 @@ class _Fused(torch.autograd.Function):  # type: ignore[misc]
                 labels, index = ctx.labels
                 ignored = _ignored(labels, index, ctx.axis)  # 0 times nan is nan: as torch, 0
                 scaled = [grad.masked_fill(ignored, 0) for grad in scaled]
-            grads = [_shaped(_chosen(scaled, how, FIRST in ctx.by), shape)
-                     for how, shape in zip(ctx.by, ctx.shapes)]
+            grads = [
+                _shaped(_chosen(scaled, how, FIRST in ctx.by), shape)
+                for how, shape in zip(ctx.by, ctx.shapes)
+            ]
         if not kept:
             ctx.torch_call = ctx.labels = None
         return None, *grads
@@ -275,8 +287,10 @@ class _HeldCall:
     def restored(self, saved: tuple[Tensor, ...]) -> TorchCall:
         for each, version in zip(self.call.tensors(), self.versions):
             if _version(each) != version:
-                raise RuntimeError("an argument of a loss was modified by an inplace operation between the "
-                                   "loss and a double backward pass, which computes it again: clone it")
+                raise RuntimeError(
+                    "an argument of a loss was modified by an inplace operation between the "
+                    "loss and a double backward pass, which computes it again: clone it"
+                )
         return self.call
 
 
@@ -309,8 +323,10 @@ def _parted(torch_call: TorchCall) -> tuple[_PartedCall, list[Tensor]]:
 def _differentiable(ctx: Any, saved: tuple[Tensor, ...], incoming: Tensor) -> list[Tensor]:
     """The gradients by torch's own function, which can be differentiated again."""
     if ctx.torch_call is None:
-        raise RuntimeError("create_graph=True: there is no double backward through a loss of fastloss alone, "
-                           "with inplace=True, or under strict()")
+        raise RuntimeError(
+            "create_graph=True: there is no double backward through a loss of fastloss alone, "
+            "with inplace=True, or under strict()"
+        )
     torch_call: TorchCall = ctx.torch_call.restored(saved)
     operator = torch_call.operator
     given, by = operator.by_name(torch_call.args, torch_call.kwargs), operator.by
@@ -334,5 +350,7 @@ class _Overwritten(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, incoming: Any) -> Any:
-        raise RuntimeError("the input of a loss was overwritten by its gradient (inplace=True) and used "
-                           "afterwards: leave out inplace=True, or use the input before the loss")
+        raise RuntimeError(
+            "the input of a loss was overwritten by its gradient (inplace=True) and used "
+            "afterwards: leave out inplace=True, or use the input before the loss"
+        )

@@ -28,14 +28,19 @@ _dispatch_modes = torch._C._len_torch_dispatch_stack
 _traces = torch._C._is_tracing
 
 
-def drop_in(torchs: Callable[..., Any], *, by: tuple[str, ...] = ("input",),
-            same: tuple[str, ...] = ("target",),
-            axis: int | None = None) -> Callable[[Callable[P, Plan]], Callable[P, Tensor]]:
+def drop_in(
+    torchs: Callable[..., Any],
+    *,
+    by: tuple[str, ...] = ("input",),
+    same: tuple[str, ...] = ("target",),
+    axis: int | None = None,
+) -> Callable[[Callable[P, Plan]], Callable[P, Tensor]]:
     """Makes the function of a plan into the loss: what it refuses, `torchs` answers.
 
     `by`: the arguments that have a gradient, the input first. `same`: those that must have its shape. `axis`:
     that of the elements which have one loss together; None: each has its own.
     """
+
     def made(plan: Callable[P, Plan]) -> Callable[P, Tensor]:
         operator = _operators.operator(plan, torchs, by, same, axis)
 
@@ -49,8 +54,10 @@ def drop_in(torchs: Callable[..., Any], *, by: tuple[str, ...] = ("input",),
                 if refuses:
                     _check.flag("inplace", inplace)
                     if _is_watched():
-                        raise TypeError("inplace=True, or strict(): a trace or a mode wants to see "
-                                        "operations of torch, and there are none")
+                        raise TypeError(
+                            "inplace=True, or strict(): a trace or a mode wants to see "
+                            "operations of torch, and there are none"
+                        )
                     return _autograd.run(plan(*args, **kwargs, inplace=inplace))
                 if _is_ordinary(args, kwargs):
                     return _autograd.run(plan(*args, **kwargs), TorchCall(operator, args, kwargs))
@@ -72,8 +79,11 @@ def drop_in(torchs: Callable[..., Any], *, by: tuple[str, ...] = ("input",),
 
 def _is_ordinary(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether these are torch's own tensors, and nobody wants to see each operation on them."""
-    return (_ORDINARY.issuperset(map(type, args)) and _ORDINARY.issuperset(map(type, kwargs.values()))
-            and not _is_watched())
+    return (
+        _ORDINARY.issuperset(map(type, args))
+        and _ORDINARY.issuperset(map(type, kwargs.values()))
+        and not _is_watched()
+    )
 
 
 def _is_watched() -> bool:

@@ -20,8 +20,15 @@ from fastloss.torch._plan import FLOATS, REFUSED, Elsewhere, Plan, strict
 
 _library = torch.library.Library("fastloss", "DEF")
 
-_TYPES = {"Tensor": "Tensor", "Tensor | None": "Tensor?", "Tensor | float": "Tensor", "int": "SymInt",
-          "float": "float", "bool": "bool", "str": "str"}
+_TYPES = {
+    "Tensor": "Tensor",
+    "Tensor | None": "Tensor?",
+    "Tensor | float": "Tensor",
+    "int": "SymInt",
+    "float": "float",
+    "bool": "bool",
+    "str": "str",
+}
 _UNSEEN = ("size_average", "reduce", "inplace")  # deprecated, or the compiler's to decide
 
 
@@ -43,11 +50,17 @@ class Operator(NamedTuple):
             raise TypeError(f"inplace = {inplace!r} must be True or False")
         given = self.defaults | self.by_name(args, kwargs)
         transformed = torch._C._are_functorch_transforms_active()
-        if (torch.compiler.is_exporting() or transformed or not self._binds(args, kwargs)
-                or not self._takes(given)):
+        if (
+            torch.compiler.is_exporting()
+            or transformed
+            or not self._binds(args, kwargs)
+            or not self._takes(given)
+        ):
             if inplace or strict.on:
-                raise TypeError(f"{self.name}: with inplace=True, or under strict(), these arguments are not "
-                                "taken where torch compiles")
+                raise TypeError(
+                    f"{self.name}: with inplace=True, or under strict(), these arguments are not "
+                    "taken where torch compiles"
+                )
             return self.torchs(*args, **kwargs)
         input = given[self.by[0]]
         if "var" in given:  # repeated here, so that its gradient is summed by torch
@@ -73,8 +86,11 @@ class Operator(NamedTuple):
         names = list(self.defaults)[:-1]  # without inplace
         positional = names[: len(args)]
         required = [name for name in names if self.defaults[name] is inspect.Parameter.empty]
-        return (len(args) <= len(names) and all(name in names and name not in positional for name in kwargs)
-                and all(name in positional or name in kwargs for name in required))
+        return (
+            len(args) <= len(names)
+            and all(name in names and name not in positional for name in kwargs)
+            and all(name in positional or name in kwargs for name in required)
+        )
 
     def _takes(self, given: dict[str, Any]) -> bool:
         input = given[self.by[0]]
@@ -109,8 +125,7 @@ class Operator(NamedTuple):
         wanted = [name for name, wants_it in zip(self.by, wants) if wants_it]
         try:
             plan = self.plan(**given | leaves)
-            by = tuple(how for tensor, how in plan.by
-                       if any(tensor is leaves[name] for name in wanted))
+            by = tuple(how for tensor, how in plan.by if any(tensor is leaves[name] for name in wanted))
             value, grads = _autograd.value_and_grads(plan, by, single=True)
         except Elsewhere as other:
             value, grads = self._by_torch(given | leaves | other.instead, wanted)
@@ -119,8 +134,10 @@ class Operator(NamedTuple):
                 raise
             value, grads = self._by_torch(given | leaves, wanted)
         each = iter(grads)
-        return value, *(stored(next(each), given[name].dtype) if wants_it else value.new_empty(0)
-                        for name, wants_it in zip(self.by, wants))
+        return value, *(
+            stored(next(each), given[name].dtype) if wants_it else value.new_empty(0)
+            for name, wants_it in zip(self.by, wants)
+        )
 
     def _by_torch(self, given: dict[str, Any], wanted: list[str]) -> tuple[Tensor, list[Tensor]]:
         def computed() -> tuple[Tensor, list[Tensor]]:
@@ -144,8 +161,12 @@ class Operator(NamedTuple):
             del rows[self.axis if len(rows) > 1 else 0]
         shape = rows if given["reduction"] == "none" else ()
         value = input.new_empty(shape, dtype=dtype_of_value(input.dtype))
-        grads = [torch.empty(given[name].shape, dtype=dtype_of_gradient(given[name].dtype))
-                 if wants_it else value.new_empty(0) for name, wants_it in zip(self.by, wants)]
+        grads = [
+            torch.empty(given[name].shape, dtype=dtype_of_gradient(given[name].dtype))
+            if wants_it
+            else value.new_empty(0)
+            for name, wants_it in zip(self.by, wants)
+        ]
         return value, *grads
 
     def keep(self, ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -163,7 +184,7 @@ class Operator(NamedTuple):
         result: list[Any] = [None] * ctx.taken
         if incoming is None:
             return tuple(result)
-        grads, labels = ctx.saved_tensors[: len(self.by)], ctx.saved_tensors[len(self.by):]
+        grads, labels = ctx.saved_tensors[: len(self.by)], ctx.saved_tensors[len(self.by) :]
         for grad, place, dtype, wanted in zip(grads, ctx.places, ctx.dtypes, ctx.wants):
             if wanted:
                 axis = None if self.axis is None else self.axis if grad.ndim > 1 else 0
@@ -183,8 +204,9 @@ def _is_spread(shape: Any, other: Any) -> bool:
     return len(shape) == len(other) and [a for a, b in zip(shape, other) if a != b] in ([], [1])
 
 
-def multiplied(grad: Tensor, incoming: Tensor, axis: int | None, labels: Sequence[Tensor],
-               ignored: int | None) -> Tensor:
+def multiplied(
+    grad: Tensor, incoming: Tensor, axis: int | None, labels: Sequence[Tensor], ignored: int | None
+) -> Tensor:
     """The gradient times the incoming one, and 0 (not nan, where that is nan) of ignored labels, if any."""
     grad = grad * _autograd.aligned(incoming, axis)
     return grad.masked_fill((labels[0] == ignored).unsqueeze(axis), 0) if labels else grad
@@ -214,8 +236,15 @@ def rounded(value: Tensor, dtype: torch.dtype) -> Tensor:
     return value if value.dtype == dtype or torch.is_autocast_enabled("cpu") else value.to(dtype)
 
 
-def define(name: str, schema: str, results: int, evaluate: Callable[..., Any], shapes: Callable[..., Any],
-           keep: Callable[..., None], backward: Callable[..., Any]) -> None:
+def define(
+    name: str,
+    schema: str,
+    results: int,
+    evaluate: Callable[..., Any],
+    shapes: Callable[..., Any],
+    keep: Callable[..., None],
+    backward: Callable[..., Any],
+) -> None:
     """An operator of the library: what it does, and with tensors without memory, and its derivative."""
     _library.define(f"{name}({schema}) -> ({', '.join(['Tensor'] * results)})")
     _library.impl(name, evaluate, "CPU")
@@ -223,12 +252,24 @@ def define(name: str, schema: str, results: int, evaluate: Callable[..., Any], s
     torch.library.register_autograd(f"fastloss::{name}", backward, setup_context=keep, lib=_library)
 
 
-def operator(plan: Callable[..., Plan], torchs: Callable[..., Any], by: tuple[str, ...],
-             same: tuple[str, ...], axis: int | None) -> Operator:
+def operator(
+    plan: Callable[..., Plan],
+    torchs: Callable[..., Any],
+    by: tuple[str, ...],
+    same: tuple[str, ...],
+    axis: int | None,
+) -> Operator:
     """The operator of a loss, with torch's parameters."""
     parameters = inspect.signature(plan).parameters.values()
     made = Operator(plan.__name__, plan, torchs, by, same, axis, {p.name: p.default for p in parameters})
     schema = ", ".join(f"{_TYPES[p.annotation]} {p.name}" for p in parameters if p.name not in _UNSEEN)
-    define(made.name, f"{schema}, bool[] wants", 1 + len(by), made.evaluate, made.shapes, made.keep,
-           made.backward)
+    define(
+        made.name,
+        f"{schema}, bool[] wants",
+        1 + len(by),
+        made.evaluate,
+        made.shapes,
+        made.keep,
+        made.backward,
+    )
     return made

@@ -125,8 +125,10 @@ def tensor(name: str, value: Any) -> Any:
     if value.device.type != "cpu":
         raise TypeError(f"{name} is on {value.device}: fastloss computes on the CPU, pass {name}.cpu()")
     if is_transformed(value):
-        raise TypeError(f"{name} is inside torch.func (vmap, grad, jvp): these losses are opaque to it, call "
-                        "them outside, or use torch.nn.functional there")
+        raise TypeError(
+            f"{name} is inside torch.func (vmap, grad, jvp): these losses are opaque to it, call "
+            "them outside, or use torch.nn.functional there"
+        )
     if forward_ad._current_level >= 0 and forward_ad.unpack_dual(value).tangent is not None:
         raise NotImplementedError(f"{name} has a tangent: these losses have no forward-mode derivative")
     return value

@@ -41,8 +41,10 @@ def _refuse_deprecated(size_average: bool | None, reduce: bool | None) -> None:
         return
     for name, value in (("size_average", size_average), ("reduce", reduce)):
         if value is not None:
-            raise ValueError(f"{name} = {value!r} is deprecated in torch and not taken here: "
-                             'reduction = "mean", "sum" or "none" says it')
+            raise ValueError(
+                f"{name} = {value!r} is deprecated in torch and not taken here: "
+                'reduction = "mean", "sum" or "none" says it'
+            )
 
 
 def _promoted(plan: Plan) -> Plan:
@@ -62,8 +64,15 @@ def _promoted(plan: Plan) -> Plan:
 # ---- losses of class scores ----------------------------------------------------------------------------
 
 
-def _rows(which: Any, input: Tensor, target: Tensor, weight: Tensor | None, inplace: bool, soft: bool = False,
-          **parameters: Any) -> Plan:
+def _rows(
+    which: Any,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    inplace: bool,
+    soft: bool = False,
+    **parameters: Any,
+) -> Plan:
     """A loss of labels, or of soft targets; torch's class axis is the second, or the only one."""
     x, t = scores("input", input), array("target", target)
     if x.ndim == 0:
@@ -71,18 +80,28 @@ def _rows(which: Any, input: Tensor, target: Tensor, weight: Tensor | None, inpl
     if target.is_floating_point() and not soft:
         raise TypeError(f"target has dtype {target.dtype}: it must hold integer labels")
     if t.ndim != x.ndim - (not target.is_floating_point()):
-        raise ValueError(f"target has dtype {target.dtype} and shape {t.shape}, input has shape {x.shape}: "
-                         "labels are integers without the class axis"
-                         + (", soft targets have that shape" if soft else ""))
+        raise ValueError(
+            f"target has dtype {target.dtype} and shape {t.shape}, input has shape {x.shape}: "
+            "labels are integers without the class axis" + (", soft targets have that shape" if soft else "")
+        )
     if weight is not None:
         parameters["class_weight"] = array("weight", weight)
     return _promoted(Plan(which, ((input, FIRST),), (x, t), parameters, 1 if x.ndim > 1 else 0, inplace))
 
 
 @drop_in(F.cross_entropy, same=(), axis=1)
-def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                  size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None,
-                  reduction: str = "mean", label_smoothing: float = 0.0, *, inplace: bool = False) -> Plan:
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.cross_entropy: softmax cross entropy of logits against labels or probabilities.
 
     input : (N, C), (N, C, d1, ...) or (C,) logits
@@ -96,16 +115,35 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
     """
     _refuse_deprecated(size_average, reduce)
     if ignore_index >= 0 and isinstance(target, Tensor) and target.is_floating_point():
-        raise ValueError(f"ignore_index = {ignore_index} names a label, target has dtype {target.dtype} and "
-                         "holds probabilities: leave it out")
-    return _rows(fl.cross_entropy, input, target, weight, inplace, soft=True, ignore_index=ignore_index,
-                 reduction=reduction, label_smoothing=label_smoothing)
+        raise ValueError(
+            f"ignore_index = {ignore_index} names a label, target has dtype {target.dtype} and "
+            "holds probabilities: leave it out"
+        )
+    return _rows(
+        fl.cross_entropy,
+        input,
+        target,
+        weight,
+        inplace,
+        soft=True,
+        ignore_index=ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 @drop_in(F.nll_loss, same=(), axis=1)
-def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-             ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean", *,
-             inplace: bool = False) -> Plan:
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.nll_loss: minus the log-probability of the label.
 
     input : (N, C), (N, C, d1, ...) or (C,) log-probabilities
@@ -121,9 +159,18 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
 
 
 @drop_in(F.multi_margin_loss, same=(), axis=1)
-def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0,
-                      weight: Tensor | None = None, size_average: bool | None = None,
-                      reduce: bool | None = None, reduction: str = "mean", *, inplace: bool = False) -> Plan:
+def multi_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.multi_margin_loss: each other class pays for its own margin.
 
     input : (N, C) or (C,) scores
@@ -134,13 +181,30 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     inplace : write the gradient over `input`
     """
     _refuse_deprecated(size_average, reduce)
-    return _rows(fl.multi_margin, input, target, weight, inplace, p=p, margin=margin, ignore_index=None,
-                 reduction=reduction)
+    return _rows(
+        fl.multi_margin,
+        input,
+        target,
+        weight,
+        inplace,
+        p=p,
+        margin=margin,
+        ignore_index=None,
+        reduction=reduction,
+    )
 
 
 @drop_in(F.kl_div)
-def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
-           reduction: str = "mean", log_target: bool = False, *, inplace: bool = False) -> Plan:
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.kl_div: elementwise t (log t - input), t the target or exp(target).
 
     input : log-probabilities of any shape
@@ -167,21 +231,31 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
 # ---- elementwise losses --------------------------------------------------------------------------------
 
 
-def _residual(which: Any, input: Tensor, target: Tensor, weight: Tensor | None, inplace: bool,
-              **parameters: Any) -> Plan:
+def _residual(
+    which: Any, input: Tensor, target: Tensor, weight: Tensor | None, inplace: bool, **parameters: Any
+) -> Plan:
     """A loss of input - target: the gradients by the two are opposite."""
     x, t = scores("input", input), memory("target", target)
     if weight is not None:
         w = parameters["sample_weight"] = array("weight", weight)
         if w.shape != x.shape:
-            raise ValueError(f"weight has shape {w.shape}, input has shape {x.shape}: they must match "
-                             "exactly")
+            raise ValueError(
+                f"weight has shape {w.shape}, input has shape {x.shape}: they must match exactly"
+            )
     return Plan(which, ((input, FIRST), (target, MINUS_FIRST)), (x, t), parameters, inplace=inplace)
 
 
 @drop_in(F.mse_loss, by=("input", "target"))
-def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
-             reduction: str = "mean", weight: Tensor | None = None, *, inplace: bool = False) -> Plan:
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.mse_loss: (input - target)^2.
 
     input, target : tensors of one shape, both differentiable
@@ -193,8 +267,16 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
 
 
 @drop_in(F.l1_loss, by=("input", "target"))
-def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
-            reduction: str = "mean", weight: Tensor | None = None, *, inplace: bool = False) -> Plan:
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.l1_loss: |input - target|.
 
     input, target : tensors of one shape, both differentiable
@@ -206,9 +288,16 @@ def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, red
 
 
 @drop_in(F.smooth_l1_loss, by=("input", "target"))
-def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None,
-                   reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0, *,
-                   inplace: bool = False) -> Plan:
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.smooth_l1_loss: r^2 / (2 beta) where |r| < beta, else |r| - beta / 2.
 
     input, target : tensors of one shape, both differentiable
@@ -220,8 +309,15 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = No
 
 
 @drop_in(F.huber_loss, by=("input", "target"))
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
-               weight: Tensor | None = None, *, inplace: bool = False) -> Plan:
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.huber_loss: r^2 / 2 where |r| < delta, else delta (|r| - delta / 2).
 
     input, target : tensors of one shape, both differentiable
@@ -240,8 +336,9 @@ def _over_all(plan: Plan) -> Plan:
     return plan
 
 
-def _binary(which: Any, input: Tensor, target: Tensor, weight: Tensor | None, inplace: bool,
-            **parameters: Any) -> Plan:
+def _binary(
+    which: Any, input: Tensor, target: Tensor, weight: Tensor | None, inplace: bool, **parameters: Any
+) -> Plan:
     """A loss of elements whose weight is broadcast."""
     x, t = scores("input", input), array("target", target)
     plan = Plan(which, ((input, FIRST),), (x, t), parameters, inplace=inplace)
@@ -252,9 +349,16 @@ def _binary(which: Any, input: Tensor, target: Tensor, weight: Tensor | None, in
 
 
 @drop_in(F.binary_cross_entropy)
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                         size_average: bool | None = None, reduce: bool | None = None,
-                         reduction: str = "mean", *, inplace: bool = False) -> Plan:
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.binary_cross_entropy: of probabilities against labels or probabilities.
 
     input : probabilities of any shape
@@ -270,8 +374,9 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     plan = _binary(fl.binary_cross_entropy, input, target, weight, inplace, reduction=reduction, eps=0)
 
     def elsewhere() -> Elsewhere:
-        return Elsewhere(target=target.to(input.dtype),
-                         weight=None if weight is None else weight.to(input.dtype))
+        return Elsewhere(
+            target=target.to(input.dtype), weight=None if weight is None else weight.to(input.dtype)
+        )
 
     def finish(value: Any) -> Any:
         if np.isinf(value).any() or _is_beyond(*plan.arrays):  # wrong and certain, which costs 100 in torch
@@ -288,8 +393,12 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 def _is_beyond(probs: np.ndarray, target: np.ndarray) -> bool:
     """Whether one is wrong and so small that the gradient overflows, or the cost is more than 100."""
     least = math.exp(-100) if probs.dtype == np.float64 else 2.0**-126
-    return bool(probs.size and probs.min() < least and probs.shape == target.shape
-                and (target[probs < least] > 0).any())
+    return bool(
+        probs.size
+        and probs.min() < least
+        and probs.shape == target.shape
+        and (target[probs < least] > 0).any()
+    )
 
 
 def _has_certain(probs: np.ndarray) -> bool:
@@ -299,16 +408,25 @@ def _has_certain(probs: np.ndarray) -> bool:
     low, high = probs.min(), probs.max()
     if not (low >= 0 and high <= 1):
         for at in np.argwhere(~((probs >= 0) & (probs <= 1)))[:1]:
-            raise ValueError(f"input{at.tolist() or ''} = {float(probs[tuple(at)]):.6g} is no probability: "
-                             "it must be in [0, 1]")
+            raise ValueError(
+                f"input{at.tolist() or ''} = {float(probs[tuple(at)]):.6g} is no probability: "
+                "it must be in [0, 1]"
+            )
     return bool(low == 0 or high == 1)
 
 
 @drop_in(F.binary_cross_entropy_with_logits)
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                                     size_average: bool | None = None, reduce: bool | None = None,
-                                     reduction: str = "mean", pos_weight: Tensor | None = None, *,
-                                     inplace: bool = False) -> Plan:
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.binary_cross_entropy_with_logits: of log odds against labels or probabilities.
 
     input : log odds of any shape
@@ -328,9 +446,16 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
 
 
 @drop_in(F.multilabel_soft_margin_loss, axis=-1)
-def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                                size_average: bool | None = None, reduce: bool | None = None,
-                                reduction: str = "mean", *, inplace: bool = False) -> Plan:
+def multilabel_soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.multilabel_soft_margin_loss: binary cross entropy, the mean over the classes.
 
     input : (..., C) log odds
@@ -355,8 +480,15 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
 
 
 @drop_in(F.soft_margin_loss)
-def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = None,
-                     reduce: bool | None = None, reduction: str = "mean", *, inplace: bool = False) -> Plan:
+def soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.soft_margin_loss: log(1 + exp(-target input)).
 
     input : scores of any shape
@@ -368,9 +500,18 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
 
 
 @drop_in(F.poisson_nll_loss)
-def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
-                     size_average: bool | None = None, eps: float = 1e-8, reduce: bool | None = None,
-                     reduction: str = "mean", *, inplace: bool = False) -> Plan:
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.poisson_nll_loss: exp(input) - target input, or input - target log(input + eps).
 
     input : log-rates of any shape, or rates with log_input=False
@@ -400,8 +541,16 @@ def _reduced(values: np.ndarray, reduction: str) -> Any:
 
 
 @drop_in(F.gaussian_nll_loss, by=("input", "target", "var"))
-def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: bool = False,
-                      eps: float = 1e-6, reduction: str = "mean", *, inplace: bool = False) -> Plan:
+def gaussian_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.gaussian_nll_loss: (log v + r^2 / v) / 2 with v = max(var, eps).
 
     input, target : tensors of exactly the same shape, both differentiable
@@ -436,16 +585,20 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
 def _variances(var: np.ndarray, shape: tuple[int, ...], least: float) -> np.ndarray:
     """One for each element, by torch's rule."""
     if least < _LEAST_VARIANCE and var.size and var.min() < _LEAST_VARIANCE:
-        raise ValueError(f"eps = {least!r} lets variances be less than {_LEAST_VARIANCE}, where they are "
-                         "kept here: it must not be less, or the variances not")
+        raise ValueError(
+            f"eps = {least!r} lets variances be less than {_LEAST_VARIANCE}, where they are "
+            "kept here: it must not be less, or the variances not"
+        )
     if var.dtype.kind not in "fV":
         raise TypeError(f"var has dtype {var.dtype}: it must be floating")
     differ = [a for a, b in zip(var.shape, shape) if a != b]
     if var.shape == shape[:-1] and var.shape != shape:
         var = var[..., np.newaxis]
     elif var.shape != shape and not (var.ndim == len(shape) and differ == [1]):
-        raise ValueError(f"var has shape {var.shape}, input has shape {shape}: it must have that shape, or "
-                         "lack the last axis, or have length 1 along one")
+        raise ValueError(
+            f"var has shape {var.shape}, input has shape {shape}: it must have that shape, or "
+            "lack the last axis, or have length 1 along one"
+        )
     if least > _LEAST_VARIANCE and not (var < 0).any():  # which is an error
         var = np.maximum(var, var.dtype.type(least))
     return np.broadcast_to(var, shape or (1,))
@@ -455,9 +608,17 @@ def _variances(var: np.ndarray, shape: tuple[int, ...], least: float) -> np.ndar
 
 
 @drop_in(F.cosine_embedding_loss, by=("input1", "input2"), same=("input2",), axis=-1)
-def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
-                          size_average: bool | None = None, reduce: bool | None = None,
-                          reduction: str = "mean", *, inplace: bool = False) -> Plan:
+def cosine_embedding_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    *,
+    inplace: bool = False,
+) -> Plan:
     """torch.nn.functional.cosine_embedding_loss: 1 - cos where target is 1, max(0, cos - margin) where -1.
 
     input1, input2 : (N, D) or (D,) tensors of exactly the same shape, both differentiable
@@ -467,8 +628,14 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     """
     _refuse_deprecated(size_average, reduce)
     arrays = scores("input1", input1), memory("input2", input2), array("target", target)
-    return Plan(fl.cosine_embedding, ((input1, FIRST), (input2, SECOND)), arrays,
-                dict(reduction=reduction, margin=margin), arrays[0].ndim - 1, inplace)
+    return Plan(
+        fl.cosine_embedding,
+        ((input1, FIRST), (input2, SECOND)),
+        arrays,
+        dict(reduction=reduction, margin=margin),
+        arrays[0].ndim - 1,
+        inplace,
+    )
 
 
 # ---- no kernels yet ------------------------------------------------------------------------------------

@@ -37,8 +37,10 @@ class _Twin:
         parent = cls._torchs_signature = inspect.signature(cls.__mro__[2])
         more = inspect.Parameter("inplace", inspect.Parameter.KEYWORD_ONLY, default=False, annotation="bool")
         cls.__signature__ = parent.replace(parameters=[*parent.parameters.values(), more])
-        cls.__doc__ = (f"torch.nn.{cls.__name__} with the loss of fastloss.torch.\n\n"
-                       "`inplace`: write the gradient over the input.")
+        cls.__doc__ = (
+            f"torch.nn.{cls.__name__} with the loss of fastloss.torch.\n\n"
+            "`inplace`: write the gradient over the input."
+        )
 
     def extra_repr(self) -> str:
         theirs: str = super().extra_repr()  # type: ignore[misc]
@@ -55,27 +57,41 @@ class _Twin:
 
 class CrossEntropyLoss(_Twin, nn.CrossEntropyLoss):  # type: ignore[misc]
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return f.cross_entropy(input, target, self.weight, ignore_index=self.ignore_index,
-                               reduction=self.reduction, label_smoothing=self.label_smoothing,
-                               inplace=self.inplace)
+        return f.cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+            inplace=self.inplace,
+        )
 
 
 class NLLLoss(_Twin, nn.NLLLoss):  # type: ignore[misc]
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return f.nll_loss(input, target, self.weight, ignore_index=self.ignore_index,
-                          reduction=self.reduction, inplace=self.inplace)
+        return f.nll_loss(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            inplace=self.inplace,
+        )
 
 
 class MultiMarginLoss(_Twin, nn.MultiMarginLoss):  # type: ignore[misc]
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return f.multi_margin_loss(input, target, self.p, self.margin, self.weight, reduction=self.reduction,
-                                   inplace=self.inplace)
+        return f.multi_margin_loss(
+            input, target, self.p, self.margin, self.weight, reduction=self.reduction, inplace=self.inplace
+        )
 
 
 class KLDivLoss(_Twin, nn.KLDivLoss):  # type: ignore[misc]
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return f.kl_div(input, target, reduction=self.reduction, log_target=self.log_target,
-                        inplace=self.inplace)
+        return f.kl_div(
+            input, target, reduction=self.reduction, log_target=self.log_target, inplace=self.inplace
+        )
 
 
 class MSELoss(_Twin, nn.MSELoss):  # type: ignore[misc]
@@ -100,20 +116,28 @@ class HuberLoss(_Twin, nn.HuberLoss):  # type: ignore[misc]
 
 class BCELoss(_Twin, nn.BCELoss):  # type: ignore[misc]
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return f.binary_cross_entropy(input, target, self.weight, reduction=self.reduction,
-                                      inplace=self.inplace)
+        return f.binary_cross_entropy(
+            input, target, self.weight, reduction=self.reduction, inplace=self.inplace
+        )
 
 
 class BCEWithLogitsLoss(_Twin, nn.BCEWithLogitsLoss):  # type: ignore[misc]
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return f.binary_cross_entropy_with_logits(input, target, self.weight, reduction=self.reduction,
-                                                  pos_weight=self.pos_weight, inplace=self.inplace)
+        return f.binary_cross_entropy_with_logits(
+            input,
+            target,
+            self.weight,
+            reduction=self.reduction,
+            pos_weight=self.pos_weight,
+            inplace=self.inplace,
+        )
 
 
 class MultiLabelSoftMarginLoss(_Twin, nn.MultiLabelSoftMarginLoss):  # type: ignore[misc]
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return f.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction,
-                                             inplace=self.inplace)
+        return f.multilabel_soft_margin_loss(
+            input, target, self.weight, reduction=self.reduction, inplace=self.inplace
+        )
 
 
 class SoftMarginLoss(_Twin, nn.SoftMarginLoss):  # type: ignore[misc]
@@ -123,20 +147,29 @@ class SoftMarginLoss(_Twin, nn.SoftMarginLoss):  # type: ignore[misc]
 
 class PoissonNLLLoss(_Twin, nn.PoissonNLLLoss):  # type: ignore[misc]
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
-        return f.poisson_nll_loss(log_input, target, self.log_input, self.full, eps=self.eps,
-                                  reduction=self.reduction, inplace=self.inplace)
+        return f.poisson_nll_loss(
+            log_input,
+            target,
+            self.log_input,
+            self.full,
+            eps=self.eps,
+            reduction=self.reduction,
+            inplace=self.inplace,
+        )
 
 
 class GaussianNLLLoss(_Twin, nn.GaussianNLLLoss):  # type: ignore[misc]
     def forward(self, input: Tensor, target: Tensor, var: Tensor | float) -> Tensor:
-        return f.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction,
-                                   inplace=self.inplace)
+        return f.gaussian_nll_loss(
+            input, target, var, self.full, self.eps, self.reduction, inplace=self.inplace
+        )
 
 
 class CosineEmbeddingLoss(_Twin, nn.CosineEmbeddingLoss):  # type: ignore[misc]
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        return f.cosine_embedding_loss(input1, input2, target, self.margin, reduction=self.reduction,
-                                       inplace=self.inplace)
+        return f.cosine_embedding_loss(
+            input1, input2, target, self.margin, reduction=self.reduction, inplace=self.inplace
+        )
 
 
 # ---- no kernels yet ------------------------------------------------------------------------------------
