@@ -30,6 +30,7 @@ class Declared:
 
     __name__: str
     __signature__: inspect.Signature
+    _outs: tuple[str, ...] = ()  # what methods take besides, for the words of errors
 
     def __init__(self, declaration: Callable[..., Any], common: dict[str, Any]) -> None:
         self.__name__ = self.__qualname__ = declaration.__name__
@@ -69,7 +70,7 @@ class Declared:
     def _make(self, parameters: dict[str, Any]) -> Any:
         if not self._keywords.issuperset(parameters):
             shown = [*self.__signature__.parameters][len(self._names) :]
-            _check.keywords(self.__name__, parameters, self._keywords, [*shown, "out"])
+            _check.keywords(self.__name__, parameters, self._keywords, [*shown, *self._outs])
         return self._declaration(*(None for _ in self._names), **parameters)
 
     def _bind(self, args: tuple[Any, ...], parameters: dict[str, Any]) -> tuple[Any, ...]:

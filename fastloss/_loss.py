@@ -80,6 +80,7 @@ class Loss(Declared):
     """A loss function: call it for the value, or ask it for derivatives."""
 
     _gives: tuple[tuple[int, ...], ...] = ((VALUE,), (VALUE, GRAD), (GRAD,))
+    _outs = ("out",)
 
     def __init__(
         self, declaration: Declaration, plan: Plan, facts: Facts, intercept: Callable[..., Any] | None = None

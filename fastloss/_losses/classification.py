@@ -76,7 +76,7 @@ class CrossEntropy(SoftmaxLoss):
     ) -> tuple[Any, ...]:
         """What the mean is made of, and of each row its logsumexp, whether it is correct, and its entropy."""
         total, divisor, counted, logsumexp, correct, *entropy = self._computed(
-            self._tally_plans[entropies], args, parameters, sample_weight, n_threads
+            self._tally_plans[entropies], args, dict(parameters), sample_weight, n_threads
         )
         return Tally((total,), divisor, counted), logsumexp, correct, *entropy
 
