@@ -14,8 +14,8 @@ typedef struct {
     T coef[LANES], k[LANES], grad_at_max[LANES];     /* k A / s; scale * weight; k g_u at the maximum */
     T grad_at_label[LANES];                          /* k g_u at the label, times u' of a margin */
     T two_z[LANES], k_curvature[LANES];  /* 2 z k; k times the second derivative of a function of the loss */
-    T mean_v[LANES];                     /* <p, u' v>, or G of class_terms.h */
-    T sum_curvature[LANES], others_slope[LANES], others_curvature[LANES];  /* M, S and B of class_terms.h */
+    T mean_v[LANES];                     /* <p, u' v> */
+    T sum_slope[LANES], sum_curvature[LANES], others_slope[LANES], others_curvature[LANES];  /* G, M, S, B of class_terms.h */
 } row_constants;
 
 /* A function of the cross entropy: its value, and the factors by which the derivatives are multiplied. */
@@ -104,7 +104,7 @@ INLINE void finish_loss(const fl_call *call, T scale, row_batch *b, finish_state
         r->grad_at_max[l] = (T)top;
         r->grad_at_label[l] = (T)(coef * (double)state->e_label[l] - k * q);
         r->two_z[l] = (T)(2 * z * k);
-        r->k_curvature[l] = r->mean_v[l] = r->sum_curvature[l] = r->others_slope[l] = r->others_curvature[l] = 0;
+        r->k_curvature[l] = r->mean_v[l] = r->sum_slope[l] = r->sum_curvature[l] = r->others_slope[l] = r->others_curvature[l] = 0;
     }
     EACH_LANE(l)
         r->grad_at_label[l] = (state->label_at_max[l] != 0 ? r->grad_at_max[l] : r->grad_at_label[l]) * y->slope[l];

@@ -29,7 +29,7 @@ typedef struct {
     int dense;           /* q is an array: soft targets or smoothing */
     const term_kernel *terms;  /* of a loss that is a sum of class terms, or NULL */
     int compose;         /* which function of the cross entropy the loss is */
-    int general;         /* derivatives by the full formula: softcap, Hv, or the Hessian of an array of targets */
+    const softmax_writer *writer;  /* of what is written for each class, or NULL */
     int wide;
     ptrdiff_t kept;      /* exponentials kept per row (wide) or per batch; 0: none */
     ptrdiff_t rows_in_flight;  /* rows that go through each pass together */
@@ -122,7 +122,7 @@ static void write_row_statistics(const softmax_plan *plan, const row_batch *b) {
     }
 }
 
-static void write_rows(const softmax_plan *plan, row_batch *b, int per_class_output) {
+static void write_rows(const softmax_plan *plan, row_batch *b) {
     const fl_operand *op = plan->call->op;
     int needs_probabilities = op[FL_ENTROPY].data || op[FL_VECTOR].data;
     for (ptrdiff_t l = 0; l < (plan->wide ? b->n : 1); l++) {
@@ -133,8 +133,7 @@ static void write_rows(const softmax_plan *plan, row_batch *b, int per_class_out
             continue;
         }
         if (needs_probabilities) probability_pass(&cursor, plan->scale, &b->y, &b->r, b->entropy);
-        if (per_class_output)
-            write_pass(cursor, plan->scale, &b->r, plan->dense, plan->general, &b->y, kept);
+        if (plan->writer) write_pass(cursor, plan->scale, plan->writer, &b->r, &b->y, kept);
     }
 }
 
@@ -149,12 +148,9 @@ static void softmax(const fl_call *call, const fl_span *span, int compose, const
         .scale = p->softcap != 0 ? 1 : (T)p->logit_scale,
         .dense = !terms && (op[FL_TARGET].data || call->targets.smooth),
         .terms = terms, .compose = compose,
-        .general = p->softcap != 0 || op[FL_HVP].data,
         .wide = !call->lanes_across,
     };
-    plan.general |= plan.dense && op[FL_HESS].data;
-    int per_class_output = op[FL_GRAD].data || op[FL_HESS].data || op[FL_HVP].data || op[FL_SOFTMAX].data ||
-                           op[FL_LOG_SOFTMAX].data;
+    plan.writer = choose_writer(call, plan.dense);
     int row_statistics = op[FL_LOGSUMEXP].data || op[FL_ENTROPY].data || op[FL_CORRECT].data;
     ptrdiff_t padded = round_up(call->classes, LANES), rows_per_batch = LANES, count = 1;
     if (!plan.wide && call->classes <= CHUNKS) plan.kept = TILE, count = BATCHES;
@@ -188,7 +184,7 @@ static void softmax(const fl_call *call, const fl_span *span, int compose, const
             for (ptrdiff_t l = 0; l < b->n; l++) value[l] = op[FL_LABEL].data && b->y.label[l] < 0 ? 0 : b->loss[l];
         }
         for (ptrdiff_t i = 0; i < n; i++) {
-            if (per_class_output || op[FL_ENTROPY].data) write_rows(&plan, &batches[i], per_class_output);
+            if (plan.writer || op[FL_ENTROPY].data) write_rows(&plan, &batches[i]);
             if (row_statistics) write_row_statistics(&plan, &batches[i]);
         }
     }

@@ -64,7 +64,7 @@ INLINE void write_terms(term_formula *f, const row_constants *row, const term_ti
             T p, not_p;
             class_term y = term_at(f, &r, l, &tile, i, &p, &not_p);
             int dominant = tile.x[i] == r.dominant[l];
-            T all = r.mean_v[l], w = r.k[l] * tile.scale;
+            T all = r.sum_slope[l], w = r.k[l] * tile.scale;
             T slope = dominant ? not_p * y.slope : y.slope, others = dominant ? r.others_slope[l] : all;
             T turn = dominant ? not_p * not_p : not_p - p,
               curvatures = dominant ? r.others_curvature[l] : r.sum_curvature[l];
@@ -119,7 +119,7 @@ static void sum_terms(tile_cursor cursor, T scale, const term_kernel *f, row_con
         loss[l] = (T)(total[0][l] + (r->log_s[l] == r->log_s[l] ? 0 : (double)T_NAN));
         r->others_slope[l] = (T)total[1][l];
         r->others_curvature[l] = (T)total[2][l];
-        r->mean_v[l] = (T)(total[1][l] + top[0][l]);
+        r->sum_slope[l] = (T)(total[1][l] + top[0][l]);
         r->sum_curvature[l] = (T)(total[2][l] + top[1][l]);
     }
 }

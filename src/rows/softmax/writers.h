@@ -151,8 +151,16 @@ static void store_hess(const tile_cursor *cursor, const row_constants *r, const 
     store_tile(cursor, FL_HESS, h);
 }
 
-static void write_general(const tile_cursor *cursor, const row_constants *r, int dense, const T *x, const T *e,
-                          const row_labels *y) {
+/* What is written of a tile: one writer a call. `x`: the logits of the tile, `e`: their exponentials, either NULL where the
+ * writer has no need of it. */
+typedef struct {
+    void (*write)(const tile_cursor *, T scale, const row_constants *, const row_labels *, const T *x, const T *e);
+    int needs_logits;        /* even where the exponentials are kept */
+    int needs_exponentials;  /* else it makes them of the logits where they are not kept */
+} softmax_writer;
+
+INLINE void write_general(const tile_cursor *cursor, const row_constants *r, int dense, const row_labels *y, const T *x,
+                          const T *e) {
     T qs[TILE], vs[TILE] = {0}, slope[TILE], curvature[TILE], g[TILE], h[TILE], hv[TILE];
     const fl_operand *op = cursor->call->op;
     const T *q = load_target(cursor, y, qs, NULL), *v = op[FL_VECTOR].data ? load_tile(cursor, FL_VECTOR, vs, 0) : vs;
@@ -165,8 +173,20 @@ static void write_general(const tile_cursor *cursor, const row_constants *r, int
     if (op[FL_HVP].data) clear_uncounted(cursor, r, hv), store_tile(cursor, FL_HVP, hv);
 }
 
-static void write_dense(const tile_cursor *cursor, T scale, const row_constants *r, const T *x, const T *e,
-                        const row_labels *y) {
+static void write_general_hard(const tile_cursor *cursor, T scale, const row_constants *r, const row_labels *y,
+                               const T *x, const T *e) {
+    (void)scale; /* it is in the slopes */
+    write_general(cursor, r, 0, y, x, e);
+}
+
+static void write_general_dense(const tile_cursor *cursor, T scale, const row_constants *r, const row_labels *y,
+                                const T *x, const T *e) {
+    (void)scale;
+    write_general(cursor, r, 1, y, x, e);
+}
+
+static void write_grad_dense(const tile_cursor *cursor, T scale, const row_constants *r, const row_labels *y,
+                             const T *x, const T *e) {
     T qs[TILE], g[TILE];
     row_constants here;
     broadcast_constants(&here, r, cursor);
@@ -175,12 +195,12 @@ static void write_dense(const tile_cursor *cursor, T scale, const row_constants 
     store_tile(cursor, FL_GRAD, g);
 }
 
-static void write_hard(const tile_cursor *cursor, T scale, const row_constants *r, const T *x, const T *e,
-                       const row_labels *y) {
+static void write_grad_hard(const tile_cursor *cursor, T scale, const row_constants *r, const row_labels *y,
+                            const T *x, const T *e) {
     T g[TILE];
     ptrdiff_t found[LANES];
     if (e) tile_grad_hard(cursor, r, NULL, e, scale, g);
-    else if (scale == 1) tile_grad_hard(cursor, r, x, NULL, 1, g);
+    else if (scale == 1) tile_grad_hard(cursor, r, x, NULL, 1, g); /* one product less */
     else tile_grad_hard(cursor, r, x, NULL, scale, g);
     find_labels(cursor, y->label, found);
     for (ptrdiff_t l = 0; l < cursor->rows; l++)
@@ -189,8 +209,8 @@ static void write_hard(const tile_cursor *cursor, T scale, const row_constants *
     store_tile(cursor, FL_GRAD, g);
 }
 
-static void write_hess_hard(const tile_cursor *cursor, T scale, const row_constants *r, const T *e,
-                            const row_labels *y) {
+static void write_hess_hard(const tile_cursor *cursor, T scale, const row_constants *r, const row_labels *y,
+                            const T *e) {
     T h[TILE];
     ptrdiff_t found[LANES];
     row_constants here;
@@ -208,23 +228,51 @@ static void write_hess_hard(const tile_cursor *cursor, T scale, const row_consta
     store_hess(cursor, r, y, h);
 }
 
+static void write_grad_and_hess_hard(const tile_cursor *cursor, T scale, const row_constants *r, const row_labels *y,
+                                     const T *x, const T *e) {
+    write_grad_hard(cursor, scale, r, y, x, e);
+    write_hess_hard(cursor, scale, r, y, e);
+}
+
+static void write_softmax(const tile_cursor *cursor, T scale, const row_constants *r, const row_labels *y, const T *x,
+                          const T *e) {
+    T out[TILE];
+    (void)scale, (void)y, (void)x;
+    tile_softmax(cursor, r, e, out);
+    store_tile(cursor, FL_SOFTMAX, out);
+}
+
+static void write_log_softmax(const tile_cursor *cursor, T scale, const row_constants *r, const row_labels *y,
+                              const T *x, const T *e) {
+    T out[TILE];
+    (void)y, (void)e;
+    tile_log_softmax(cursor, r, x, scale, out);
+    store_tile(cursor, FL_LOG_SOFTMAX, out);
+}
+
+/* The writer of a call, or NULL where nothing is written for each class. `dense`: the target is an array. */
+static const softmax_writer *choose_writer(const fl_call *call, int dense) {
+    static const softmax_writer softmax = {write_softmax, 0, 1}, log_softmax = {write_log_softmax, 1, 0},
+                                general_hard = {write_general_hard, 1, 1}, general_dense = {write_general_dense, 1, 1},
+                                grad_hard = {write_grad_hard, 0, 0}, grad_dense = {write_grad_dense, 1, 1},
+                                grad_and_hess_hard = {write_grad_and_hess_hard, 0, 1};
+    const fl_operand *op = call->op;
+    if (op[FL_SOFTMAX].data) return &softmax;
+    if (op[FL_LOG_SOFTMAX].data) return &log_softmax;
+    if (!op[FL_GRAD].data && !op[FL_HVP].data) return NULL;
+    if (call->softmax.softcap != 0 || op[FL_HVP].data || (dense && op[FL_HESS].data))
+        return dense ? &general_dense : &general_hard;
+    return dense ? &grad_dense : op[FL_HESS].data ? &grad_and_hess_hard : &grad_hard;
+}
+
 /* `kept`: the exponentials of the first pass, where one tile held the row. */
-static void write_pass(tile_cursor cursor, T scale, const row_constants *r, int dense, int general, const row_labels *y,
-                       const T *kept) {
-    const fl_operand *op = cursor.call->op;
-    int hard_target = !dense && !general, log_softmax = op[FL_LOG_SOFTMAX].data != NULL;
-    int need_x = !kept || dense || general || log_softmax,
-        gradient_alone = hard_target && op[FL_GRAD].data && !op[FL_HESS].data;
-    T xs[TILE], es[TILE], out[TILE];
+static void write_pass(tile_cursor cursor, T scale, const softmax_writer *writer, const row_constants *r,
+                       const row_labels *y, const T *kept) {
+    T xs[TILE], es[TILE];
     while (next_tile(&cursor)) {
-        const T *x = need_x ? load_logits(&cursor, y, xs) : NULL, *e = kept;
-        if (!kept && !gradient_alone) tile_exponentials(&cursor, r, x, scale, es), e = es;
-        if (hard_target && op[FL_GRAD].data) write_hard(&cursor, scale, r, x, e, y);
-        if (hard_target && op[FL_HESS].data) write_hess_hard(&cursor, scale, r, e, y);
-        if (general) write_general(&cursor, r, dense, x, e, y);
-        if (dense && !general && op[FL_GRAD].data) write_dense(&cursor, scale, r, x, e, y);
-        if (op[FL_SOFTMAX].data) tile_softmax(&cursor, r, e, out), store_tile(&cursor, FL_SOFTMAX, out);
-        if (log_softmax) tile_log_softmax(&cursor, r, x, scale, out), store_tile(&cursor, FL_LOG_SOFTMAX, out);
+        const T *x = !kept || writer->needs_logits ? load_logits(&cursor, y, xs) : NULL, *e = kept;
+        if (!kept && writer->needs_exponentials) tile_exponentials(&cursor, r, x, scale, es), e = es;
+        writer->write(&cursor, scale, r, y, x, e);
     }
 }
 
