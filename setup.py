@@ -26,7 +26,7 @@ INSTRUCTION_SETS = [
     ("avx512", "__AVX512F__", "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c "
                               "-mprefer-vector-width=512".split()),
 ]
-CORE = ["src/dispatch.c", "src/call.c", "src/process.c", "src/task.c", "src/scan.c", "src/pool.c", "src/openmp.c"]
+CORE = [f"src/{name}.c" for name in ("dispatch", "call", "process", "task", "scan", "pool", "openmp")]
 
 # Never -ffast-math: it breaks NaN and sets flush-to-zero for the whole process. -iquote and not -I, so that
 # no header of src/ can hide one of the system's. -g0: Python's own -g costs 6 MB and a third of the time.

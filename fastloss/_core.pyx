@@ -274,8 +274,9 @@ cdef class Parameters:
     """What a loss's own keyword arguments come to; immutable once made.
 
     `numbers` are by slot (fastloss.h); `array` takes the place of the number in slot 0; if it is `scanned`,
-    the core looks over it, and it may hold what the arithmetic cannot. `kernel` names a variant for these numbers. `softmax` holds options of the softmax family: z_loss, softcap, logit_scale, factor,
-    divergence, and margin, a pair (kind, margin).
+    the core looks over it, and it may hold what the arithmetic cannot. `kernel` names a variant for these numbers.
+    `softmax` holds options of the softmax family: z_loss, softcap, logit_scale, factor, divergence, and margin, a
+    pair (kind, margin).
     """
 
     def __init__(self, numbers=None, *, kernel=None, clip=None, int target=FL_ANY, array=None, bint scanned=False,
@@ -375,16 +376,19 @@ cdef class Parameters:
 cdef ptrdiff_t COMPARED = 1 << 14
 
 
-def key_of(dict keywords):
-    """What tells keyword arguments from others, or None where one is neither a plain value nor a small array."""
+def key_of(dict keywords, str used_as_it_is=None):
+    """What tells keyword arguments from others, or None where one is neither a plain value nor a small array.
+
+    An array of the name `used_as_it_is` has no key: who keeps it sees what is written to it later.
+    """
     cdef Py_buffer b
     cdef list parts = []
     for name, value in keywords.items():
         kind = type(value)
         if kind is ndarray:
-            if type_of(value.dtype) < 0 or value.nbytes > COMPARED or not value.flags.c_contiguous:
+            if name == used_as_it_is or value.nbytes > COMPARED or not value.flags.c_contiguous:
                 return None
-            if type_of(value.dtype) == FL_BF16:
+            if type_of(value.dtype) < 0 or type_of(value.dtype) == FL_BF16:
                 return None
             PyObject_GetBuffer(value, &b, PyBUF_C_CONTIGUOUS)
             content = PyBytes_FromStringAndSize(<char *>b.buf, b.len)
@@ -821,7 +825,8 @@ cdef double LARGEST = 1.7976931348623157e308, LEAST = 2.2250738585072014e-308
 def of_ratios(weight, double total):
     """Weights of the same ratios, whose sum is a normal number where `total` is none: infinite, subnormal."""
     w = np.asarray(1.0 if weight is None else weight, F64)
-    return w * 2.0 ** -64 if total > LARGEST else w * 2.0 ** 200 if 0 < total < LEAST else w
+    factor = 2.0 ** -64 if total > LARGEST else 2.0 ** 200 if 0 < total < LEAST else 1.0
+    return np.asarray(w * factor)
 
 
 cdef int _examine(Call call, Plan plan, Parameters p, n_threads, fl_scan *found, operands) except -1:

@@ -31,6 +31,7 @@ class Declared:
     __name__: str
     __signature__: inspect.Signature
     _outs: tuple[str, ...] = ()  # what methods take besides, for the words of errors
+    _array_parameter: str | None = None  # the keyword that may be an array which is used as it is
 
     def __init__(self, declaration: Callable[..., Any], common: dict[str, Any]) -> None:
         self.__name__ = self.__qualname__ = declaration.__name__
@@ -57,7 +58,7 @@ class Declared:
 
     def _own(self, parameters: dict[str, Any]) -> Any:
         """What its own keywords come to; those it has seen are not checked again: a small call would wait."""
-        key = _core.key_of(parameters)
+        key = _core.key_of(parameters, self._array_parameter)
         made = None if key is None else self._made.get(key)
         if made is None:
             made = self._make(parameters)

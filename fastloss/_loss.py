@@ -99,7 +99,7 @@ class Loss(Declared):
 
     def _follow(self, plan: Plan) -> None:
         """The plans of all methods, by what they give and how it is reduced."""
-        self._plan = plan
+        self._plan, self._array_parameter = plan, plan.array_parameter
         self._plans = {
             outputs: {name: plan.giving(outputs, how) for name, how in _REDUCTIONS.items()}
             for outputs in self._gives
@@ -508,8 +508,8 @@ def rowwise(
 ) -> Callable[[Declaration], Any]:
     """Declares a loss of rows; its kernel is the core's of the same name, or of the name given.
 
-    `reads_all_scores`: not only those whose target is not 0. `mean_of_rows`: the mean divides by the rows that
-    count, whatever the weights of their classes. `facts` are those of `Facts`.
+    `reads_all_scores`: not only those whose target is not 0. `mean_of_rows`: the mean divides by the rows
+    that count, whatever the weights of their classes. `facts` are those of `Facts`.
     """
     known = Facts(**facts)
 

@@ -1,7 +1,8 @@
-"""What a model is judged by and never trained on: class Metric. A metric has a value and no gradient.
+"""What a model is judged by and never trained on: class Metric.
 
-As of a loss, the declaration of a metric has its signature and docstring, and its body checks the metric's own
-keywords. What it returns says what the metric is the mean of; each kind of metric is a class here.
+A metric has a value and no gradient. As of a loss, its declaration has its signature and docstring, and the
+body checks its own keywords. What it returns says what the metric is the mean of; each kind of metric is a
+class here.
 
     @rank_metric(higher_is_better=True)
     def accuracy(scores, target, *, ignore_index=-100):
@@ -84,7 +85,7 @@ class Metric(Declared):
         own = {name: value for name, value in parameters.items() if name != "axis"}
         return self._own(own), parameters.get("axis", -1)
 
-    def finish(self, mean: float) -> float:
+    def _of_mean(self, mean: float) -> float:
         """The metric, from the mean that it is made of."""
         return mean
 
@@ -116,10 +117,18 @@ class Ranks(NamedTuple):
         return None if self.last else _FIRST.get(self.spans)
 
 
+_RANK = Plan("rank", ("scores", "target"), rowwise=True, targets=LABELS).giving((VALUE,), _core.AS_IT_IS)
+
+
+def row_ranks(args: tuple[Any, ...], own: Ranks, axis: Any, n_threads: int | None) -> tuple[np.ndarray, int]:
+    """Of each row how many classes come before the true one, -1 if it is ignored; how many there are."""
+    p = Parameters({"last": own.last}, ignore_index=own.ignore_index)
+    ranks = _call.run(_RANK, p, args[0], args[1], axis=axis, n_threads=n_threads)
+    return ranks, np.shape(args[0])[_check.named_axis(axis, args[0], "scores")]
+
+
 class RankMetric(Metric):
     """A share of the rows, by how many classes have a larger score than the true one."""
-
-    _plan = Plan("rank", ("scores", "target"), rowwise=True, targets=LABELS).giving((VALUE,), _core.AS_IT_IS)
 
     def _value(
         self,
@@ -131,7 +140,7 @@ class RankMetric(Metric):
         normalizer: float | None,
         n_threads: int | None,
     ) -> Any:
-        ranks, classes = self.ranks(args, own, axis, n_threads)
+        ranks, classes = row_ranks(args, own, axis, n_threads)
         w = _ratios(sample_weight, reduction, normalizer)
         values = _reduced(*shares(ranks, own, classes, reduction, w), reduction, normalizer)
         return np.stack(values, -1) if own.several else values[0]
@@ -140,17 +149,8 @@ class RankMetric(Metric):
         self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
     ) -> Tally:
         own, axis = self._split(parameters)
-        ranks, classes = self.ranks(args, own, axis, n_threads)
+        ranks, classes = row_ranks(args, own, axis, n_threads)
         return tally_of_ranks(ranks, own, classes, sample_weight)
-
-    @classmethod
-    def ranks(
-        cls, args: tuple[Any, ...], own: Ranks, axis: Any, n_threads: int | None
-    ) -> tuple[np.ndarray, int]:
-        """Of each row how many classes come before the true one, -1 if it is ignored; how many there are."""
-        p = Parameters({"last": own.last}, ignore_index=own.ignore_index)
-        ranks = _call.run(cls._plan, p, args[0], args[1], axis=axis, n_threads=n_threads)
-        return ranks, np.shape(args[0])[_check.named_axis(axis, args[0], "scores")]
 
 
 class ElementMetric(Metric):
@@ -231,7 +231,7 @@ class LossMetric(Metric):
         finish: Callable[[float], float],
     ) -> None:
         super().__init__(declaration, higher_is_better=higher_is_better)
-        self.loss = loss
+        self._loss = loss
         self._finish = finish
 
     def _common(self) -> dict[str, Any]:
@@ -251,8 +251,8 @@ class LossMetric(Metric):
         normalizer: float | None,
         n_threads: int | None,
     ) -> Any:
-        return self.finish(
-            self.loss(
+        return self._of_mean(
+            self._loss(
                 *args,
                 axis=axis,
                 sample_weight=sample_weight,
@@ -265,9 +265,9 @@ class LossMetric(Metric):
     def _tally(
         self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
     ) -> Tally:
-        return self.loss._tally(args, parameters, sample_weight, n_threads)
+        return self._loss._tally(args, parameters, sample_weight, n_threads)
 
-    def finish(self, mean: float) -> float:
+    def _of_mean(self, mean: float) -> float:
         return self._finish(mean)
 
 

@@ -201,14 +201,15 @@ def inverse_link(loss: Any, doc: str | None) -> list[str]:
 
 
 def metric_class(metric: Any) -> str:
-    """A metric's result is what its function says; "none" makes it an array."""
-    args, result = [argument(p) for p in metric.__signature__.parameters.values()], returned(metric._function)
-    variants = [(args, result)]
+    """A metric's result is a number; "none" makes it an array, and so may several k."""
+    args = [argument(p) for p in metric.__signature__.parameters.values()]
     names = [a.name for a in args]
-    if "reduction" in names and "k" not in names:  # several k make an array
+    variants = [(args, "float")]
+    if "reduction" in names:
         at = names.index("reduction")
+        of_any = [("str", '"mean"', "Any")] if "k" in names else REDUCTIONS
         variants = [([*args[:at], Argument("reduction", type_, default), *args[at + 1:]], value)
-                    for type_, default, value in REDUCTIONS]
+                    for type_, default, value in of_any]
     return instance(metric, "", overloads("__call__", variants, None))
 
 

@@ -208,5 +208,5 @@ def _result(request: Request, sums: _Sums) -> Any:
         else:
             totals = [_check.mean_of_nothing()] * n
     if isinstance(request.metric, Metric):
-        totals = [request.metric.finish(total) for total in totals]
+        totals = [request.metric._of_mean(total) for total in totals]
     return np.array(totals) if several else totals[0]

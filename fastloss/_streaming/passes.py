@@ -14,7 +14,7 @@ import numpy as np
 from fastloss import _check, _core
 from fastloss._declared import Tally
 from fastloss._losses.classification import CrossEntropy
-from fastloss._metric import EntropyMetric, LossMetric, RankMetric, tally_of_ranks, tally_of_rows
+from fastloss._metric import EntropyMetric, LossMetric, RankMetric, row_ranks, tally_of_ranks, tally_of_rows
 from fastloss._streaming.requests import OF_THE_CALL, Request, same
 
 
@@ -64,7 +64,7 @@ def passes_for(requests: Sequence[Request]) -> list[Pass]:
 
 def _loss(request: Request) -> CrossEntropy | None:
     """The cross entropy whose mean the request is made of, if it is."""
-    loss = request.metric.loss if isinstance(request.metric, LossMetric) else request.metric
+    loss = request.metric._loss if isinstance(request.metric, LossMetric) else request.metric
     return loss if isinstance(loss, CrossEntropy) else None
 
 
@@ -124,7 +124,7 @@ class RankPass:
 
     def __call__(self, batch: Batch) -> list[Tally]:
         args = batch.pred, batch.target
-        ranks, classes = RankMetric.ranks(args, self._own[0], self._axis, batch.n_threads)
+        ranks, classes = row_ranks(args, self._own[0], self._axis, batch.n_threads)
         return [tally_of_ranks(ranks, own, classes, batch.sample_weight) for own in self._own]
 
 
@@ -187,7 +187,7 @@ class SoftmaxPass:
         if not finite:
             # Where the softmax is undefined, the rank of an infinite score is not.
             own = next(request.own for request in self._requests if _is_rank(request))
-            correct = RankMetric.ranks((batch.pred, batch.target), own, p["axis"], batch.n_threads)[0] == 0
+            correct = row_ranks((batch.pred, batch.target), own, p["axis"], batch.n_threads)[0] == 0
         weight, count = _weight(counts, w), int(np.count_nonzero(counts))
         return {
             which: Tally((_weight(counts & (correct == which), w),), weight, count) for which in (True, False)

@@ -39,7 +39,7 @@ BOUNDS = {
         ),
     ),
 }
-RESIDUAL = [name for name in BOUNDS if fl.losses[name]._bound == "residual"]
+RESIDUAL = [name for name in BOUNDS if fl.losses[name].facts.bound == "residual"]
 
 
 def drawn(n, seed=0, scale=1.0):
@@ -49,7 +49,7 @@ def drawn(n, seed=0, scale=1.0):
 
 
 def test_every_bound_is_looked_at():
-    assert set(BOUNDS) == {name for name, loss in fl.losses.items() if loss._bound}
+    assert set(BOUNDS) == {name for name, loss in fl.losses.items() if loss.facts.bound}
 
 
 @each_library

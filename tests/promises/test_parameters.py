@@ -137,7 +137,7 @@ def test_an_empty_list_of_labels():
 
 def test_the_functions_of_the_core_take_floats():
     for x in (np.zeros(3, np.int64), np.zeros(3, np.float16), np.zeros((4, 4))[:, ::2]):
-        with pytest.raises(TypeError, match="contiguous float32 or float64"):
+        with pytest.raises((TypeError, ValueError), match=r"No matching signature|not C-contig"):
             fl._core.math("exp", x)
 
 

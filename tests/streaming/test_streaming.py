@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import fastloss as fl
 from fastloss import _core
 from fastloss._streaming import evaluate as _evaluate
-from fastloss._streaming import passes as _passes
+from fastloss._streaming import requests
 from fastloss._streaming.exact_sum import ExactSum
 from support.batches import KEPT, LABELS, LOGITS, POSITIVE, REAL, RNG, SHARES, SIGNS, WEIGHTS, C, N, operands
 
@@ -231,19 +231,28 @@ def test_soft_targets_share_what_has_no_labels():
 
 
 def test_one_pass_is_made_where_one_is_enough(monkeypatch):
-    calls = []
-    for name in ("run", "facts", "rank", "transform"):
-        real = getattr(_core, name)
-        monkeypatch.setattr(_core, name, lambda *a, n=name, f=real: calls.append(n) or f(*a))
+    calls, run = [], _core.run
+
+    def counted(plan, *args):
+        if len(plan.outputs) > 1:
+            calls.append("rows")
+        elif plan.outputs == (_core.ENTROPY,):
+            calls.append("entropy")
+        else:
+            calls.append("ranks" if plan.reduction == _core.AS_IT_IS else "loss")
+        return run(plan, *args)
+
+    monkeypatch.setattr(_core, "run", counted)
     for asked, expected in [
-        (["cross_entropy", "accuracy"], ["facts"]),
-        (["cross_entropy", "perplexity"], ["run"]),
-        (["perplexity", "accuracy", "zero_one", "entropy", "cross_entropy"], ["facts"]),
-        (["top_k_accuracy", "accuracy", "cross_entropy"], ["run", "rank"]),
-        (["accuracy", "zero_one"], ["rank"]),
-        (["cross_entropy:softcap=2", "accuracy"], ["run", "rank"]),
-        (["cross_entropy:ignore_index=1", "accuracy"], ["run", "rank"]),
-        (["entropy", "accuracy"], ["rank", "transform"]),
+        (["cross_entropy", "accuracy"], ["rows"]),
+        (["cross_entropy", "perplexity"], ["loss"]),
+        (["perplexity", "accuracy", "zero_one", "entropy", "cross_entropy"], ["rows"]),
+        (["top_k_accuracy", "accuracy", "cross_entropy"], ["rows"]),
+        (["top_k_accuracy:k=2", "accuracy", "cross_entropy"], ["loss", "ranks"]),
+        (["accuracy", "zero_one"], ["ranks"]),
+        (["cross_entropy:softcap=2", "accuracy"], ["loss", "ranks"]),
+        (["cross_entropy:ignore_index=1", "accuracy"], ["loss", "ranks"]),
+        (["entropy", "accuracy"], ["ranks", "entropy"]),
     ]:
         calls.clear()
         fl.Accumulator(asked).update(np.tile(LOGITS, 4), KEPT)
@@ -251,7 +260,7 @@ def test_one_pass_is_made_where_one_is_enough(monkeypatch):
     # Of few classes a pass each takes less than one that keeps four numbers of each row.
     calls.clear()
     found = fl.Accumulator(["accuracy", "cross_entropy", "zero_one"]).update(LOGITS, KEPT).result()
-    assert calls == ["run", "rank"] and list(found) == ["accuracy", "cross_entropy", "zero_one"]
+    assert calls == ["loss", "ranks"] and list(found) == ["accuracy", "cross_entropy", "zero_one"]
     assert found["cross_entropy"] == fl.cross_entropy(LOGITS, KEPT)
     assert found["accuracy"] == fl.accuracy(LOGITS, KEPT)
 
@@ -571,7 +580,7 @@ def test_every_parameter_of_every_loss_is_known_to_the_accumulator():
     for name, thing in {**fl.losses, **fl.metrics}.items():
         request = fl.Accumulator(name)._requests[None]
         keywords = {p.name for p in inspect.signature(thing).parameters.values() if p.kind is p.KEYWORD_ONLY}
-        known = {*request.parameters, *request.arrays, *_passes._OF_THE_CALL}
+        known = {*request.parameters, *request.arrays, *requests.OF_THE_CALL, "reduction"}
         assert keywords <= known, name
 
 

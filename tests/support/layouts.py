@@ -56,10 +56,10 @@ while os.getppid() == parent:
 def as_score(name, number):
     """The number as a score of that loss: its scores may be probabilities, or logarithms of them."""
     loss = fastloss.losses.get(name)
-    rule = None if loss is None or loss._default is None else loss._default.score_rule
-    if rule == fastloss._core.LOG_PROBABILITY:
+    scores = loss.facts.scores if loss is not None else "raw"
+    if scores == "log-probabilities":
         return -abs(number)
-    return type(number)(min(max(number, 0), 1)) if rule == fastloss._core.PROBABILITY else number
+    return type(number)(min(max(number, 0), 1)) if scores == "probabilities" else number
 
 
 @contextlib.contextmanager
