@@ -141,6 +141,13 @@ cdef class Parameters:
     cdef ClassArrays make_by_class(self, ptrdiff_t n, bint float64)
 
 
+cdef class Remembered:
+    """A function of keyword arguments that keeps what it gave."""
+    cdef object make
+    cdef str used_as_it_is
+    cdef readonly dict made
+
+
 cdef class Plan:
     """What a method of a loss computes, and from what; immutable, made once."""
     cdef int kernel

@@ -15,7 +15,7 @@ import os
 
 import numpy as np
 
-from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cython cimport critical_section, floating
@@ -374,31 +374,54 @@ cdef class Parameters:
 
 # Arrays of so many bytes are compared by what they hold: that costs less than to make parameters of them again.
 cdef ptrdiff_t COMPARED = 1 << 14
+cdef int REMEMBERED = 64  # sets of keywords a loss remembers
 
 
-def key_of(dict keywords, str used_as_it_is=None):
-    """What tells keyword arguments from others, or None where one is neither a plain value nor a small array.
-
-    An array of the name `used_as_it_is` has no key: who keeps it sees what is written to it later.
-    """
+cdef tuple key_of(dict keywords, str used_as_it_is):
+    """What tells keyword arguments from others, or None where one is neither a plain value nor a small array."""
     cdef Py_buffer b
     cdef list parts = []
+    cdef int code
     for name, value in keywords.items():
         kind = type(value)
         if kind is ndarray:
-            if name == used_as_it_is or value.nbytes > COMPARED or not value.flags.c_contiguous:
+            code = type_of(value.dtype)
+            if name == used_as_it_is or code < 0 or code == FL_BF16:
                 return None
-            if type_of(value.dtype) < 0 or type_of(value.dtype) == FL_BF16:
-                return None
-            PyObject_GetBuffer(value, &b, PyBUF_C_CONTIGUOUS)
-            content = PyBytes_FromStringAndSize(<char *>b.buf, b.len)
+            PyObject_GetBuffer(value, &b, PyBUF_STRIDES)
+            kept = b.len <= COMPARED and PyBuffer_IsContiguous(&b, b"C")
+            content = PyBytes_FromStringAndSize(<char *>b.buf, b.len) if kept else None
             PyBuffer_Release(&b)
-            parts += (name, value.dtype, value.shape, content)
+            if content is None:
+                return None
+            parts += (name, code, content) if value.ndim == 1 else (name, code, value.shape, content)
         elif value is None or kind is float or kind is int or kind is bool or kind is str:
             parts += (name, kind, value)  # the kind too: True == 1.0
         else:
             return None
     return tuple(parts)
+
+
+cdef class Remembered:
+    """A function of keyword arguments that keeps what it gave, so that a small call need not wait for their checks.
+
+    An array of the name `used_as_it_is` is not kept: who writes to it later would change what was kept.
+    """
+
+    def __init__(self, make, str used_as_it_is=None):
+        self.make, self.used_as_it_is, self.made = make, used_as_it_is, {}
+
+    def __call__(self, dict keywords):
+        key = key_of(keywords, self.used_as_it_is)
+        if key is None:
+            return self.make(keywords)
+        made = self.made.get(key)
+        if made is None:
+            made = self.make(keywords)
+            if len(self.made) >= REMEMBERED:
+                self.made.clear()
+            self.made[key] = made
+        return made
 
 
 # ---- plans ------------------------------------------------------------------------------------------

@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 
 from fastloss import _check, _core
 
-_REMEMBERED = 64  # sets of keywords a loss remembers
-
 COMMON: dict[str, Any] = {"reduction": "mean", "sample_weight": None, "normalizer": None, "n_threads": None}
 
 
@@ -31,14 +29,14 @@ class Declared:
     __name__: str
     __signature__: inspect.Signature
     _outs: tuple[str, ...] = ()  # what methods take besides, for the words of errors
-    _array_parameter: str | None = None  # the keyword that may be an array which is used as it is
+    _own: _core.Remembered  # what its own keywords come to
 
     def __init__(self, declaration: Callable[..., Any], common: dict[str, Any]) -> None:
         self.__name__ = self.__qualname__ = declaration.__name__
         self.__doc__ = inspect.getdoc(declaration)
         self.__module__ = "fastloss"
         self._declaration = declaration
-        self._made: dict[Any, Any] = {}
+        self._own = _core.Remembered(self._make)
         own = list(inspect.signature(declaration).parameters.values())
         self._names = tuple(p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD)
         self._keywords = frozenset(p.name for p in own if p.kind is p.KEYWORD_ONLY)
@@ -55,18 +53,6 @@ class Declared:
             if p.kind is p.KEYWORD_ONLY and p.default is p.empty
         }
         return frozenset(required).union(self._names[2:])
-
-    def _own(self, parameters: dict[str, Any]) -> Any:
-        """What its own keywords come to; those it has seen are not checked again: a small call would wait."""
-        key = _core.key_of(parameters, self._array_parameter)
-        made = None if key is None else self._made.get(key)
-        if made is None:
-            made = self._make(parameters)
-            if key is not None:
-                if len(self._made) >= _REMEMBERED:
-                    self._made.clear()
-                self._made[key] = made
-        return made
 
     def _make(self, parameters: dict[str, Any]) -> Any:
         if not self._keywords.issuperset(parameters):

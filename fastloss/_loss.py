@@ -99,12 +99,13 @@ class Loss(Declared):
 
     def _follow(self, plan: Plan) -> None:
         """The plans of all methods, by what they give and how it is reduced."""
-        self._plan, self._array_parameter = plan, plan.array_parameter
+        self._plan = plan
         self._plans = {
             outputs: {name: plan.giving(outputs, how) for name, how in _REDUCTIONS.items()}
             for outputs in self._gives
         }
         self._tally_plan = plan.giving((VALUE,), _core.TALLY)
+        self._own = _core.Remembered(self._make, plan.array_parameter)
         self._default: Parameters | None = None
         signature = self.__signature__.parameters.values()
         if not any(p.default is p.empty for p in signature if p.kind is p.KEYWORD_ONLY):
@@ -172,7 +173,7 @@ class Loss(Declared):
     def _twin(self, plan: Plan, **changes: Any) -> Loss:
         """The same loss by another plan, or with other parameters fixed."""
         twin: Loss = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, _made={}, **changes)
+        twin.__dict__.update(self.__dict__, **changes)
         twin._follow(plan)
         twin._sign_methods()
         return twin
