@@ -23,15 +23,20 @@ from setuptools.errors import CompileError, LinkError
 INSTRUCTION_SETS = [
     ("baseline", None, []),
     ("avx2", "__AVX2__", "-mavx2 -mfma -mf16c".split()),
-    ("avx512", "__AVX512F__", "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c "
-                              "-mprefer-vector-width=512".split()),
+    (
+        "avx512",
+        "__AVX512F__",
+        "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512".split(),
+    ),
 ]
 CORE = [f"src/{name}.c" for name in ("dispatch", "call", "process", "task", "scan", "pool", "openmp")]
 
 # Never -ffast-math: it breaks NaN and sets flush-to-zero for the whole process. -iquote and not -I, so that
 # no header of src/ can hide one of the system's. -g0: Python's own -g costs 6 MB and a third of the time.
-FLAGS = ("-iquote src -O3 -g0 -ffp-contract=off -fno-math-errno -fno-trapping-math "
-         "-fvisibility=hidden -fopenmp-simd -pthread").split()
+FLAGS = (
+    "-iquote src -O3 -g0 -ffp-contract=off -fno-math-errno -fno-trapping-math "
+    "-fvisibility=hidden -fopenmp-simd -pthread"
+).split()
 # gcc follows a choice between two numbers into the next one, makes branches of both and computes each in its
 # vectors: without this the Poisson loss takes 1.6 times as long. Clang has no such switch.
 OF_GCC = ["-fno-thread-jumps"]
@@ -60,9 +65,20 @@ class BuildExt(build_ext):
         self.ask_for_a_compiler()
         from Cython.Build import cythonize
 
-        [ext_c] = cythonize(ext, build_dir="build/cython", force=True, compiler_directives={
-            "language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
-            "initializedcheck": False, "freethreading_compatible": True, "linetrace": TRACED})
+        [ext_c] = cythonize(
+            ext,
+            build_dir="build/cython",
+            force=True,
+            compiler_directives={
+                "language_level": 3,
+                "boundscheck": False,
+                "wraparound": False,
+                "cdivision": True,
+                "initializedcheck": False,
+                "freethreading_compatible": True,
+                "linetrace": TRACED,
+            },
+        )
         ext.sources = ext_c.sources
 
         openmp = self.openmp_flags()
@@ -71,15 +87,20 @@ class BuildExt(build_ext):
 
         straight = OF_GCC if self.probe(IS_GCC, OF_GCC) else []
         # One output folder a table: six objects called kernels.o would overwrite each other.
-        jobs = [(["src/kernels.c"], f"{isa}_{bits}",
-                 [*straight, *flags, f"-DFL_ISA={isa}", f"-DFL_BITS={bits}"])
-                for isa, flags in reversed(found) for bits in (64, 32)]
+        jobs = [
+            (["src/kernels.c"], f"{isa}_{bits}", [*straight, *flags, f"-DFL_ISA={isa}", f"-DFL_BITS={bits}"])
+            for isa, flags in reversed(found)
+            for bits in (64, 32)
+        ]
         jobs.append((CORE, "core", [*openmp, *(f"-DFL_HAVE_{isa.upper()}" for isa, _ in found)]))
 
         def compile_one(job):
             sources, folder, flags = job
-            return self.compiler.compile(sources, output_dir=f"{self.build_temp}/{folder}",
-                                         extra_postargs=[*FLAGS, *STRICT, *flags, *sanitize])
+            return self.compiler.compile(
+                sources,
+                output_dir=f"{self.build_temp}/{folder}",
+                extra_postargs=[*FLAGS, *STRICT, *flags, *sanitize],
+            )
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             ext.extra_objects = [name for names in pool.map(compile_one, jobs) for name in names]
@@ -91,14 +112,18 @@ class BuildExt(build_ext):
         """Says what to install before anything else fails for the want of it."""
         if not self.probe("int x;\n", []):
             command = " ".join(getattr(self.compiler, "compiler", ["cl"])[:1])
-            raise CompileError(f"fastloss needs a C compiler, and {command!r} compiles nothing here: install "
-                               "gcc or clang (Debian, Ubuntu: apt install build-essential; Fedora: dnf "
-                               "install gcc; macOS: xcode-select --install), or name yours in CC")
+            raise CompileError(
+                f"fastloss needs a C compiler, and {command!r} compiles nothing here: install "
+                "gcc or clang (Debian, Ubuntu: apt install build-essential; Fedora: dnf "
+                "install gcc; macOS: xcode-select --install), or name yours in CC"
+            )
         include = [f"-I{folder}" for folder in self.include_dirs]
         if not self.probe("#include <Python.h>\nint x;\n", include):
-            raise CompileError("fastloss needs the headers of Python (Python.h), which are not here: install "
-                               "them (Debian, Ubuntu: apt install python3-dev; Fedora: dnf install "
-                               "python3-devel)")
+            raise CompileError(
+                "fastloss needs the headers of Python (Python.h), which are not here: install "
+                "them (Debian, Ubuntu: apt install python3-dev; Fedora: dnf install "
+                "python3-devel)"
+            )
 
     def wanted_sets(self):
         names = [isa for isa, _, _ in INSTRUCTION_SETS]
@@ -115,8 +140,11 @@ class BuildExt(build_ext):
             return ["-fopenmp"]
         if wanted == "1":
             raise CompileError("FASTLOSS_OPENMP=1, but -fopenmp does not compile and link")
-        warnings.warn("OpenMP not found (-fopenmp does not compile and link): built without. "
-                      "The team of fastloss's own has threads all the same.", stacklevel=2)
+        warnings.warn(
+            "OpenMP not found (-fopenmp does not compile and link): built without. "
+            "The team of fastloss's own has threads all the same.",
+            stacklevel=2,
+        )
         return []
 
     def target_has(self, macro, flags):

@@ -1,6 +1,6 @@
 """Binary losses, ten million float32: memory sets the pace, but where there are exponentials.
 
-    pytest benchmarks/bench_binary.py --benchmark-group-by=param:loss,param:what
+pytest benchmarks/bench_binary.py --benchmark-group-by=param:loss,param:what
 """
 
 import pytest

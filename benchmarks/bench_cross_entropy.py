@@ -1,6 +1,6 @@
 """Cross entropy of float32 logits and integer labels, from ten classes to a vocabulary of 128,256.
 
-    pytest benchmarks/bench_cross_entropy.py --benchmark-group-by=param:shape,param:what
+pytest benchmarks/bench_cross_entropy.py --benchmark-group-by=param:shape,param:what
 """
 
 import pytest

@@ -1,6 +1,6 @@
 """Metrics of a thousand classes, and binary accuracy of ten million scores.
 
-    pytest benchmarks/bench_metrics.py --benchmark-group-by=param:loss
+pytest benchmarks/bench_metrics.py --benchmark-group-by=param:loss
 """
 
 import pytest

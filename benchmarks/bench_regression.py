@@ -1,6 +1,6 @@
 """Losses of regression, ten million float32: memory sets the pace, but where there are exponentials.
 
-    pytest benchmarks/bench_regression.py --benchmark-group-by=param:loss,param:what
+pytest benchmarks/bench_regression.py --benchmark-group-by=param:loss,param:what
 """
 
 import pytest

@@ -1,6 +1,6 @@
 """The other losses of rows, margin softmax and the losses of vectors, with many classes and with few.
 
-    pytest benchmarks/bench_rows.py --benchmark-group-by=param:shape,param:loss,param:what
+pytest benchmarks/bench_rows.py --benchmark-group-by=param:shape,param:loss,param:what
 """
 
 import pytest

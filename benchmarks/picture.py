@@ -1,7 +1,7 @@
 """Draws the README's picture of the speed from the times of one run:
 
-    python -m benchmarks.figures --json figures.json    (or python -m fastloss bench --json > figures.json)
-    python -m benchmarks.picture figures.json           writes docs/speed.svg
+python -m benchmarks.figures --json figures.json    (or python -m fastloss bench --json > figures.json)
+python -m benchmarks.picture figures.json           writes docs/speed.svg
 """
 
 from __future__ import annotations

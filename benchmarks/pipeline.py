@@ -60,7 +60,8 @@ def in_numpy(classes: int, factor: float) -> Callable[[Array, Any], tuple[Array,
     if classes == 2:
         return lambda scores, data: numpy_binary(scores, data.get_label())
     return lambda scores, data: numpy_softmax(
-        factor, scores, np.arange(len(scores)), data.get_label().astype(int))
+        factor, scores, np.arange(len(scores)), data.get_label().astype(int)
+    )
 
 
 def show(title: str, seconds: dict[str, float], beside: str) -> None:
@@ -161,8 +162,10 @@ def log_loss(rng: np.random.Generator, rows: int) -> None:
     p = rng.random((10 * rows, 100), dtype=np.float32)
     p /= p.sum(axis=1, keepdims=True)
     y = rng.integers(0, 100, len(p))
-    calls: Turns = {"scikit-learn": lambda: sklearn.metrics.log_loss(y, p),
-                    "ours": lambda: fastloss.sklearn.log_loss(y, p)}
+    calls: Turns = {
+        "scikit-learn": lambda: sklearn.metrics.log_loss(y, p),
+        "ours": lambda: fastloss.sklearn.log_loss(y, p),
+    }
     show("", take_turns(calls, 5, patience=60), "scikit-learn")
 
 

@@ -36,8 +36,9 @@ def rare_digits(seed: int) -> tuple[Floats, Floats, Labels, Labels]:
     """Pixels and labels to train and test with; in the first most eights are left out."""
     pixels, digits = load_digits(return_X_y=True)
     labels = (digits == RARE).astype(np.int64)
-    train, test, y, y_test = train_test_split(pixels, labels, test_size=0.5, stratify=labels,
-                                              random_state=seed)
+    train, test, y, y_test = train_test_split(
+        pixels, labels, test_size=0.5, stratify=labels, random_state=seed
+    )
     keep = np.ones(len(y), bool)
     keep[np.flatnonzero(y)[20:]] = False
     return train[keep], test, y[keep], y_test
@@ -45,8 +46,16 @@ def rare_digits(seed: int) -> tuple[Floats, Floats, Labels, Labels]:
 
 def trained(objective: object, train: Floats, y: Labels, start: float) -> lightgbm.Booster:
     """LightGBM starts its own objectives at the best constant, and others at 0: all start at `start` here."""
-    params = {"objective": objective, "num_leaves": 8, "min_data_in_leaf": 5, "learning_rate": 0.1,
-              "verbose": -1, "num_threads": 1, "boost_from_average": False, "seed": 0}
+    params = {
+        "objective": objective,
+        "num_leaves": 8,
+        "min_data_in_leaf": 5,
+        "learning_rate": 0.1,
+        "verbose": -1,
+        "num_threads": 1,
+        "boost_from_average": False,
+        "seed": 0,
+    }
     data = lightgbm.Dataset(train, y, init_score=np.full(len(y), start))
     return lightgbm.train(params, data, ROUNDS)
 
@@ -69,8 +78,14 @@ def main() -> None:
             raw = start + np.asarray(trained(objective, train, y, start).predict(test, raw_score=True))
             seconds = time.perf_counter() - began
             probability = fl.losses[loss].inverse_link(raw)
-            scores.append((average_precision_score(y_test, raw), recall_score(y_test, probability > 0.5),
-                           log_loss(y_test, probability), seconds))
+            scores.append(
+                (
+                    average_precision_score(y_test, raw),
+                    recall_score(y_test, probability > 0.5),
+                    log_loss(y_test, probability),
+                    seconds,
+                )
+            )
         precision, recall, cost, seconds = np.mean(scores, axis=0)
         print(f"{name:20}{precision:18.3f}{recall:15.3f}{cost:10.3f}{seconds:9.2f}")
 

@@ -132,8 +132,10 @@ def main() -> None:
         return
 
     rows = options.batch * options.context
-    print(f"{len(tokens):,} tokens of text, {len(tokens.unique()):,} of {options.vocabulary:,} in use; "
-          f"{rows:,} rows a step, {torch.get_num_threads()} threads")
+    print(
+        f"{len(tokens):,} tokens of text, {len(tokens.unique()):,} of {options.vocabulary:,} in use; "
+        f"{rows:,} rows a step, {torch.get_num_threads()} threads"
+    )
     trainees = {name: Trainee(loss, options) for name, loss in LOSSES.items()}
     print("step  " + "".join(f"{name:>20}" for name in trainees))
     for step in range(options.steps):
@@ -149,8 +151,10 @@ def main() -> None:
     print(f"\n{'':20}{'loss step':>12}{'faster':>8}{'whole step':>12}{'faster':>8}{'peak memory':>22}")
     for name, trainee in trainees.items():
         in_loss, in_all = median(trainee.loss_seconds[1:]), median(trainee.seconds[1:])
-        line = (f"{name:20}{1e3 * in_loss:9.1f} ms{median(theirs.loss_seconds[1:]) / in_loss:7.1f}x"
-                f"{1e3 * in_all:9.1f} ms{median(theirs.seconds[1:]) / in_all:7.1f}x")
+        line = (
+            f"{name:20}{1e3 * in_loss:9.1f} ms{median(theirs.loss_seconds[1:]) / in_loss:7.1f}x"
+            f"{1e3 * in_all:9.1f} ms{median(theirs.seconds[1:]) / in_all:7.1f}x"
+        )
         if any(peaks.values()):
             less = (peaks["torch"] - peaks[name]) / logits
             line += f"{peaks[name] / 1e6:8.0f} MB, {less:4.1f} logits less"

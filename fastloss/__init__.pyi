@@ -79,183 +79,79 @@ metrics: Mapping[str, Callable[..., Any]]
 @type_check_only
 class _BinaryCrossEntropyWithLogits(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 pos_weight: ArrayLike = 1.0, label_smoothing: float = 0.0,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 pos_weight: ArrayLike = 1.0, label_smoothing: float = 0.0,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", pos_weight: ArrayLike = 1.0,
+                       label_smoothing: float = 0.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", pos_weight: ArrayLike = 1.0,
+                       label_smoothing: float = 0.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       pos_weight: ArrayLike = 1.0, label_smoothing: float = 0.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       pos_weight: ArrayLike = 1.0, label_smoothing: float = 0.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             pos_weight: ArrayLike = 1.0, label_smoothing: float = 0.0,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             pos_weight: ArrayLike = 1.0, label_smoothing: float = 0.0,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", pos_weight: ArrayLike = 1.0,
+                      label_smoothing: float = 0.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", pos_weight: ArrayLike = 1.0,
+                      label_smoothing: float = 0.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", pos_weight: ArrayLike = 1.0,
+                      label_smoothing: float = 0.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        pos_weight: ArrayLike = 1.0,
-        label_smoothing: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", pos_weight: ArrayLike = 1.0,
+                      label_smoothing: float = 0.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 binary_cross_entropy_with_logits: _BinaryCrossEntropyWithLogits
@@ -304,171 +200,73 @@ Cox, The regression analysis of binary sequences (1958).
 @type_check_only
 class _BinaryCrossEntropy(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 eps: ArrayLike = "dtype", sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 eps: ArrayLike = "dtype", sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", eps: ArrayLike = "dtype",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", eps: ArrayLike = "dtype",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       eps: ArrayLike = "dtype", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       eps: ArrayLike = "dtype", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             eps: ArrayLike = "dtype", sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None,
+             out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             eps: ArrayLike = "dtype", sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", eps: ArrayLike = "dtype",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", eps: ArrayLike = "dtype",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", eps: ArrayLike = "dtype",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: ArrayLike = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", eps: ArrayLike = "dtype",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 binary_cross_entropy: _BinaryCrossEntropy
@@ -516,183 +314,75 @@ Good, Rational decisions (1952).
 @type_check_only
 class _BinaryFocal(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 alpha: float | None = None, gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 alpha: float | None = None, gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", alpha: float | None = None,
+                       gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", alpha: float | None = None,
+                       gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       alpha: float | None = None, gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       alpha: float | None = None, gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             alpha: float | None = None, gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None,
+             out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             alpha: float | None = None, gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", alpha: float | None = None,
+                      gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", alpha: float | None = None,
+                      gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", alpha: float | None = None,
+                      gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        alpha: float | None = None,
-        gamma: float = 2.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", alpha: float | None = None,
+                      gamma: float = 2.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 binary_focal: _BinaryFocal
@@ -742,110 +432,43 @@ Lin, Goyal, Girshick, He and Dollár, Focal loss for dense object detection (201
 @type_check_only
 class _Hinge(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], labels: str = "pm1",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 hinge: _Hinge
@@ -889,171 +512,72 @@ Cortes and Vapnik, Support-vector networks (1995).
 @type_check_only
 class _SquaredHinge(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], labels: str = "pm1",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 squared_hinge: _SquaredHinge
@@ -1095,110 +619,43 @@ Chang, Hsieh and Lin, Coordinate descent method for large-scale L2-loss linear s
 @type_check_only
 class _Perceptron(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], labels: str = "pm1",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 perceptron: _Perceptron
@@ -1241,171 +698,72 @@ Rosenblatt, The perceptron: a probabilistic model for information storage and or
 @type_check_only
 class _SoftMargin(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], labels: str = "pm1",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 soft_margin: _SoftMargin
@@ -1452,171 +810,72 @@ Friedman, Hastie and Tibshirani, Additive logistic regression: a statistical vie
 @type_check_only
 class _ModifiedHuber(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], labels: str = "pm1",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 modified_huber: _ModifiedHuber
@@ -1662,171 +921,72 @@ Zhang, Solving large scale linear prediction problems using stochastic gradient 
 @type_check_only
 class _Exponential(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], labels: str = "pm1",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", labels: str = "pm1",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       labels: str = "pm1", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             labels: str = "pm1", sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        labels: str = "pm1",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", labels: str = "pm1",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 exponential: _Exponential
@@ -1869,299 +1029,121 @@ boosting (1997).
 @type_check_only
 class _CrossEntropy(Loss):
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+                 ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
+                 logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+                 ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
+                 logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", class_weight: ArrayLike | None = None,
+                       label_smoothing: float = 0.0, ignore_index: int | None = -100, z_loss: float = 0.0,
+                       softcap: float | None = None, logit_scale: float = 1.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", class_weight: ArrayLike | None = None,
+                       label_smoothing: float = 0.0, ignore_index: int | None = -100, z_loss: float = 0.0,
+                       softcap: float | None = None, logit_scale: float = 1.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+                       ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
+                       logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+                       ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
+                       logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", class_weight: ArrayLike | None = None,
+             label_smoothing: float = 0.0, ignore_index: int | None = -100, z_loss: float = 0.0,
+             softcap: float | None = None, logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+             out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", class_weight: ArrayLike | None = None,
+             label_smoothing: float = 0.0, ignore_index: int | None = -100, z_loss: float = 0.0,
+             softcap: float | None = None, logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+             out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+                      ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
+                      logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: None = None, hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+                      ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
+                      logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: None = None, hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+                      ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
+                      logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: _Out, hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      class_weight: ArrayLike | None = None, label_smoothing: float = 0.0,
+                      ignore_index: int | None = -100, z_loss: float = 0.0, softcap: float | None = None,
+                      logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: _Out, hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
     @overload
-    def hvp(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        vector: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]:
+    def hvp(self, logits: ArrayLike, target: ArrayLike, vector: ArrayLike, *,
+            reduction: Literal["mean", "sum", "none"] = "mean", class_weight: ArrayLike | None = None,
+            label_smoothing: float = 0.0, ignore_index: int | None = -100, z_loss: float = 0.0,
+            softcap: float | None = None, logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+            normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+            out: None = None) -> NDArray[Any]:
         """`hvp(logits, target, vector)`: the Hessian times a vector of the shape of the logits.
 
         The full Hessian (classes of a row interact), which is never formed. Takes what `value_and_grad`
         takes.
         """
     @overload
-    def hvp(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        vector: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def rows(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        logit_scale: float = 1.0,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> _Rows:
+    def hvp(self, logits: ArrayLike, target: ArrayLike, vector: ArrayLike, *,
+            reduction: Literal["mean", "sum", "none"] = "mean", class_weight: ArrayLike | None = None,
+            label_smoothing: float = 0.0, ignore_index: int | None = -100, z_loss: float = 0.0,
+            softcap: float | None = None, logit_scale: float = 1.0, sample_weight: ArrayLike | None = None,
+            normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+            out: _Out) -> _Out: ...
+    def rows(self, logits: ArrayLike, target: ArrayLike, *, class_weight: ArrayLike | None = None,
+             label_smoothing: float = 0.0, ignore_index: int | None = -100, z_loss: float = 0.0,
+             softcap: float | None = None, logit_scale: float = 1.0, n_threads: int | None = None,
+             axis: int = -1) -> _Rows:
         """Loss, logsumexp, entropy (nats) and correctness of each row, unweighted, in one call.
 
         `correct`: the target, or the argmax of a soft target, is the first argmax of the row. An ignored row
@@ -2172,22 +1154,12 @@ class _CrossEntropy(Loss):
         >>> rows.correct, rows.entropy.round(4)
         (array([ True, False]), array([0.3653, 0.6931]))
         """
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        n_classes: int | None = None,
-        class_weight: ArrayLike | None = None,
-        label_smoothing: float = 0.0,
-        ignore_index: int | None = -100,
-        logit_scale: float = 1.0,
-        softcap: float | None = None,
-        z_loss: float = 0.0,
-    ) -> NDArray[Any]: ...
-    def inverse_link(
-        self, raw: ArrayLike, *, axis: int = -1, logit_scale: float = 1.0, softcap: float | None = None
-    ) -> NDArray[Any]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
+                  n_classes: int | None = None, class_weight: ArrayLike | None = None,
+                  label_smoothing: float = 0.0, ignore_index: int | None = -100, logit_scale: float = 1.0,
+                  softcap: float | None = None, z_loss: float = 0.0) -> NDArray[Any]: ...
+    def inverse_link(self, raw: ArrayLike, *, axis: int = -1, logit_scale: float = 1.0,
+                     softcap: float | None = None) -> NDArray[Any]: ...
 
 cross_entropy: _CrossEntropy
 """Softmax cross entropy of logits against integer labels or soft targets, fused.
@@ -2248,132 +1220,54 @@ array([[-0.1674,  0.1224,  0.045 ],
 @type_check_only
 class _Nll(Loss):
     @overload
-    def __call__(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, log_probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, log_probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, log_probs: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, log_probs: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, log_probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, log_probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, log_probs: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", class_weight: ArrayLike | None = None,
+             ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+             out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        n_classes: int | None = None,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-    ) -> NDArray[Any]: ...
+    def grad(self, log_probs: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", class_weight: ArrayLike | None = None,
+             ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+             out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
+                  n_classes: int | None = None, class_weight: ArrayLike | None = None,
+                  ignore_index: int | None = -100) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 nll: _Nll
@@ -2426,213 +1320,89 @@ array([[-0.5,  0. ,  0. ],
 @type_check_only
 class _LogLoss(Loss):
     @overload
-    def __call__(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 eps: float | str = "dtype", sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 eps: float | str = "dtype", sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, probs: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, eps: float | str = "dtype",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, probs: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, eps: float | str = "dtype",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       eps: float | str = "dtype", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       eps: float | str = "dtype", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             eps: float | str = "dtype", sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+             out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             eps: float | str = "dtype", sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+             out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, probs: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                      eps: float | str = "dtype", sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: None = None, hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, probs: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                      eps: float | str = "dtype", sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: None = None, hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, probs: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                      eps: float | str = "dtype", sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: _Out, hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        eps: float | str = "dtype",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        n_classes: int | None = None,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-    ) -> NDArray[Any]: ...
+    def grad_and_hess(self, probs: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                      eps: float | str = "dtype", sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: _Out, hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
+                  n_classes: int | None = None, class_weight: ArrayLike | None = None,
+                  ignore_index: int | None = -100) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 log_loss: _LogLoss
@@ -2687,214 +1457,88 @@ array([[ 0.    , -1.6155,  0.    ]])
 @type_check_only
 class _Focal(Loss):
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 gamma: float = 2.0, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 gamma: float = 2.0, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", gamma: float = 2.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", gamma: float = 2.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       gamma: float = 2.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       gamma: float = 2.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", gamma: float = 2.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", gamma: float = 2.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", gamma: float = 2.0,
+                      class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, axis: int = -1, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", gamma: float = 2.0,
+                      class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, axis: int = -1, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", gamma: float = 2.0,
+                      class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, axis: int = -1, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        gamma: float = 2.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        gamma: float = 2.0,
-        n_classes: int | None = None,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-    ) -> NDArray[Any]: ...
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", gamma: float = 2.0,
+                      class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, axis: int = -1, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *, gamma: float = 2.0,
+                  n_classes: int | None = None, class_weight: ArrayLike | None = None,
+                  ignore_index: int | None = -100) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 focal: _Focal
@@ -2952,141 +1596,55 @@ array([[-0.0491,  0.0359,  0.0132],
 @type_check_only
 class _PolyCrossEntropy(Loss):
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        epsilon: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 epsilon: float = 1.0, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        epsilon: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 epsilon: float = 1.0, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        epsilon: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", epsilon: float = 1.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        epsilon: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", epsilon: float = 1.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        epsilon: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       epsilon: float = 1.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        epsilon: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       epsilon: float = 1.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        epsilon: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", epsilon: float = 1.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        epsilon: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        epsilon: float = 1.0,
-        n_classes: int | None = None,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", epsilon: float = 1.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *, epsilon: float = 1.0,
+                  n_classes: int | None = None, class_weight: ArrayLike | None = None,
+                  ignore_index: int | None = -100) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 poly_cross_entropy: _PolyCrossEntropy
@@ -3139,141 +1697,55 @@ array([[-0.2787,  0.2038,  0.075 ],
 @type_check_only
 class _GeneralizedCrossEntropy(Loss):
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        q: float = 0.7,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 q: float = 0.7, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        q: float = 0.7,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], q: float = 0.7,
+                 class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        q: float = 0.7,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", q: float = 0.7,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        q: float = 0.7,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", q: float = 0.7,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        q: float = 0.7,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       q: float = 0.7, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        q: float = 0.7,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       q: float = 0.7, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        q: float = 0.7,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", q: float = 0.7,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        q: float = 0.7,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        q: float = 0.7,
-        n_classes: int | None = None,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", q: float = 0.7,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *, q: float = 0.7,
+                  n_classes: int | None = None, class_weight: ArrayLike | None = None,
+                  ignore_index: int | None = -100) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 generalized_cross_entropy: _GeneralizedCrossEntropy
@@ -3326,123 +1798,47 @@ array([[-0.1258,  0.092 ,  0.0338],
 @type_check_only
 class _Brier(Loss):
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        n_classes: int | None = None,
-        ignore_index: int | None = -100,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
+                  n_classes: int | None = None, ignore_index: int | None = -100) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 brier: _Brier
@@ -3492,123 +1888,47 @@ array([[-0.1198,  0.0978,  0.022 ],
 @type_check_only
 class _BrierFromProbabilities(Loss):
     @overload
-    def __call__(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, probs: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, probs: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+             out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        n_classes: int | None = None,
-        ignore_index: int | None = -100,
-    ) -> NDArray[Any]: ...
+    def grad(self, probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+             out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
+                  n_classes: int | None = None, ignore_index: int | None = -100) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 brier_from_probabilities: _BrierFromProbabilities
@@ -3653,123 +1973,47 @@ array([[-0.3,  0.2,  0.1],
 @type_check_only
 class _KlDiv(Loss):
     @overload
-    def __call__(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        log_target: bool = False,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, log_probs: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 log_target: bool = False, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        log_target: bool = False,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, log_probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 log_target: bool = False, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        log_target: bool = False,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, log_probs: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", log_target: bool = False,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        log_target: bool = False,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, log_probs: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", log_target: bool = False,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        log_target: bool = False,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, log_probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       log_target: bool = False, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        log_target: bool = False,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, log_probs: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       log_target: bool = False, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_target: bool = False,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, log_probs: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", log_target: bool = False,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        log_probs: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_target: bool = False,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        log_target: bool = False,
-        temperature: float = 1.0,
-    ) -> NDArray[Any]: ...
+    def grad(self, log_probs: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", log_target: bool = False,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
+                  log_target: bool = False, temperature: float = 1.0) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 kl_div: _KlDiv
@@ -3821,237 +2065,96 @@ array([[-0.25, -0.25,  0.  ],
 @type_check_only
 class _KlDivWithLogits(Loss):
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 log_target: bool = False, temperature: float = 1.0, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 log_target: bool = False, temperature: float = 1.0, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", log_target: bool = False,
+                       temperature: float = 1.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", log_target: bool = False,
+                       temperature: float = 1.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       log_target: bool = False, temperature: float = 1.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       log_target: bool = False, temperature: float = 1.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", log_target: bool = False,
+             temperature: float = 1.0, sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+             out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", log_target: bool = False,
+             temperature: float = 1.0, sample_weight: ArrayLike | None = None,
+             normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+             out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", log_target: bool = False,
+                      temperature: float = 1.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: None = None, hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", log_target: bool = False,
+                      temperature: float = 1.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: None = None, hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", log_target: bool = False,
+                      temperature: float = 1.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: _Out, hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
+    def grad_and_hess(self, logits: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", log_target: bool = False,
+                      temperature: float = 1.0, sample_weight: ArrayLike | None = None,
+                      normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                      out: _Out, hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
     @overload
-    def hvp(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        vector: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]:
+    def hvp(self, logits: ArrayLike, target: ArrayLike, vector: ArrayLike, *,
+            reduction: Literal["mean", "sum", "none"] = "mean", log_target: bool = False,
+            temperature: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+            n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]:
         """`hvp(logits, target, vector)`: the Hessian times a vector of the shape of the logits.
 
         The full Hessian (classes of a row interact), which is never formed. Takes what `value_and_grad`
         takes.
         """
     @overload
-    def hvp(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        vector: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_target: bool = False,
-        temperature: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        log_target: bool = False,
-        temperature: float = 1.0,
-    ) -> NDArray[Any]: ...
+    def hvp(self, logits: ArrayLike, target: ArrayLike, vector: ArrayLike, *,
+            reduction: Literal["mean", "sum", "none"] = "mean", log_target: bool = False,
+            temperature: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+            n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
+                  log_target: bool = False, temperature: float = 1.0) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1, temperature: float = 1.0) -> NDArray[Any]: ...
 
 kl_div_with_logits: _KlDivWithLogits
@@ -4105,118 +2208,46 @@ array([[ 0.0065, -0.1928,  0.1863],
 @type_check_only
 class _JsDivWithLogits(Loss):
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        beta: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 beta: float = 0.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        beta: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], beta: float = 0.5,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        beta: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", beta: float = 0.5,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        beta: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", beta: float = 0.5,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        beta: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       beta: float = 0.5, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        beta: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       beta: float = 0.5, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        beta: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", beta: float = 0.5,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        beta: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, *, beta: float = 0.5
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", beta: float = 0.5,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
+                  beta: float = 0.5) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 js_div_with_logits: _JsDivWithLogits
@@ -4269,123 +2300,47 @@ array([[ 0.0141, -0.0286,  0.0145],
 @type_check_only
 class _MulticlassHinge(Loss):
     @overload
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, scores: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        n_classes: int | None = None,
-        ignore_index: int | None = -100,
-    ) -> NDArray[Any]: ...
+    def grad(self, scores: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
+                  n_classes: int | None = None, ignore_index: int | None = -100) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 multiclass_hinge: _MulticlassHinge
@@ -4435,123 +2390,47 @@ array([[-0.5,  0.5,  0. ],
 @type_check_only
 class _CategoricalHinge(Loss):
     @overload
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, scores: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self,
-        target: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        n_classes: int | None = None,
-        ignore_index: int | None = -100,
-    ) -> NDArray[Any]: ...
+    def grad(self, scores: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None, *,
+                  n_classes: int | None = None, ignore_index: int | None = -100) -> NDArray[Any]: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 categorical_hinge: _CategoricalHinge
@@ -4601,139 +2480,52 @@ array([[-0.5,  0. ,  0. ],
 @type_check_only
 class _MultiMargin(Loss):
     @overload
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        p: int = 1,
-        margin: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 p: int = 1, margin: float = 1.0, class_weight: ArrayLike | None = None,
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        p: int = 1,
-        margin: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], p: int = 1,
+                 margin: float = 1.0, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        p: int = 1,
-        margin: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", p: int = 1, margin: float = 1.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        p: int = 1,
-        margin: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", p: int = 1, margin: float = 1.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        p: int = 1,
-        margin: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], p: int = 1,
+                       margin: float = 1.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        p: int = 1,
-        margin: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, scores: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], p: int = 1,
+                       margin: float = 1.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        p: int = 1,
-        margin: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, scores: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", p: int = 1, margin: float = 1.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        p: int = 1,
-        margin: float = 1.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, scores: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", p: int = 1, margin: float = 1.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 multi_margin: _MultiMargin
@@ -4785,139 +2577,53 @@ array([[-0.1667,  0.1667,  0.    ],
 @type_check_only
 class _AmSoftmax(Loss):
     @overload
-    def __call__(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.35,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 margin: float = 0.35, scale: float = 30.0, class_weight: ArrayLike | None = None,
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.35,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 margin: float = 0.35, scale: float = 30.0, class_weight: ArrayLike | None = None,
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.35,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", margin: float = 0.35, scale: float = 30.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.35,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", margin: float = 0.35, scale: float = 30.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.35,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       margin: float = 0.35, scale: float = 30.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.35,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       margin: float = 0.35, scale: float = 30.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        margin: float = 0.35,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, cosines: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", margin: float = 0.35, scale: float = 30.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        margin: float = 0.35,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, cosines: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", margin: float = 0.35, scale: float = 30.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1, scale: float = 30.0) -> NDArray[Any]: ...
 
 am_softmax: _AmSoftmax
@@ -4971,139 +2677,53 @@ array([[-0.1648,  0.1648,  0.    ],
 @type_check_only
 class _Arcface(Loss):
     @overload
-    def __call__(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.5,
-        scale: float = 64.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 margin: float = 0.5, scale: float = 64.0, class_weight: ArrayLike | None = None,
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.5,
-        scale: float = 64.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 margin: float = 0.5, scale: float = 64.0, class_weight: ArrayLike | None = None,
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.5,
-        scale: float = 64.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", margin: float = 0.5, scale: float = 64.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.5,
-        scale: float = 64.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", margin: float = 0.5, scale: float = 64.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.5,
-        scale: float = 64.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       margin: float = 0.5, scale: float = 64.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.5,
-        scale: float = 64.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       margin: float = 0.5, scale: float = 64.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        margin: float = 0.5,
-        scale: float = 64.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, cosines: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", margin: float = 0.5, scale: float = 64.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        margin: float = 0.5,
-        scale: float = 64.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, cosines: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", margin: float = 0.5, scale: float = 64.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1, scale: float = 64.0) -> NDArray[Any]: ...
 
 arcface: _Arcface
@@ -5164,139 +2784,52 @@ array([[-0.032 ,  0.0211,  0.    ],
 @type_check_only
 class _LSoftmax(Loss):
     @overload
-    def __call__(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: int = 4,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 margin: int = 4, scale: float = 30.0, class_weight: ArrayLike | None = None,
+                 ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: int = 4,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], margin: int = 4,
+                 scale: float = 30.0, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: int = 4,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", margin: int = 4, scale: float = 30.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: int = 4,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", margin: int = 4, scale: float = 30.0,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: int = 4,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       margin: int = 4, scale: float = 30.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: int = 4,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, cosines: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       margin: int = 4, scale: float = 30.0, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        margin: int = 4,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, cosines: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", margin: int = 4, scale: float = 30.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        cosines: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        margin: int = 4,
-        scale: float = 30.0,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, cosines: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", margin: int = 4, scale: float = 30.0,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1, scale: float = 30.0) -> NDArray[Any]: ...
 
 l_softmax: _LSoftmax
@@ -5354,131 +2887,52 @@ array([[ -8.8239,   2.739 ,   0.0185],
 @type_check_only
 class _SmSoftmax(Loss):
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.35,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 margin: float = 0.35, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.35,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 margin: float = 0.35, class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.35,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", margin: float = 0.35,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.35,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", margin: float = 0.35,
+                       class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.35,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       margin: float = 0.35, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.35,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       margin: float = 0.35, class_weight: ArrayLike | None = None,
+                       ignore_index: int | None = -100, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        margin: float = 0.35,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", margin: float = 0.35,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        margin: float = 0.35,
-        class_weight: ArrayLike | None = None,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, logits: ArrayLike, target: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", margin: float = 0.35,
+             class_weight: ArrayLike | None = None, ignore_index: int | None = -100,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
     def inverse_link(self, raw: ArrayLike, *, axis: int = -1) -> NDArray[Any]: ...
 
 sm_softmax: _SmSoftmax
@@ -5528,159 +2982,71 @@ array([[-0.2083,  0.1523,  0.056 ],
 @type_check_only
 class _Mse(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 mse: _Mse
@@ -5722,159 +3088,71 @@ Gauss, Theoria combinationis observationum (1823).
 @type_check_only
 class _HalfSquared(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 half_squared: _HalfSquared
@@ -5913,102 +3191,42 @@ Legendre, Nouvelles méthodes pour la détermination des orbites des comètes (1
 @type_check_only
 class _Mae(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 mae: _Mae
@@ -6048,171 +3266,72 @@ Edgeworth, On observations relating to several quantities (1887).
 @type_check_only
 class _Huber(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 delta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], delta: float = 1.0,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", delta: float = 1.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", delta: float = 1.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       delta: float = 1.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       delta: float = 1.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             delta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             delta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", delta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", delta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", delta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", delta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 huber: _Huber
@@ -6257,171 +3376,72 @@ Huber, Robust estimation of a location parameter (1964).
 @type_check_only
 class _SmoothL1(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 beta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], beta: float = 1.0,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", beta: float = 1.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", beta: float = 1.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       beta: float = 1.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       beta: float = 1.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             beta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             beta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", beta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", beta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", beta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", beta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 smooth_l1: _SmoothL1
@@ -6467,171 +3487,72 @@ Girshick, Fast R-CNN (2015).
 @type_check_only
 class _PseudoHuber(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 delta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], delta: float = 1.0,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", delta: float = 1.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", delta: float = 1.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       delta: float = 1.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       delta: float = 1.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             delta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             delta: float = 1.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", delta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", delta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", delta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", delta: float = 1.0,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 pseudo_huber: _PseudoHuber
@@ -6676,159 +3597,71 @@ for computed imaging (1994).
 @type_check_only
 class _LogCosh(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 log_cosh: _LogCosh
@@ -6873,110 +3706,43 @@ Green, Bayesian reconstructions from emission tomography data using a modified E
 @type_check_only
 class _Quantile(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        q: ArrayLike = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 q: ArrayLike = 0.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        q: ArrayLike = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], q: ArrayLike = 0.5,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        q: ArrayLike = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", q: ArrayLike = 0.5,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        q: ArrayLike = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", q: ArrayLike = 0.5,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        q: ArrayLike = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       q: ArrayLike = 0.5, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        q: ArrayLike = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       q: ArrayLike = 0.5, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        q: ArrayLike = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             q: ArrayLike = 0.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        q: ArrayLike = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             q: ArrayLike = 0.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 quantile: _Quantile
@@ -7023,171 +3789,72 @@ array([0.125, 0.5  , 0.875])
 @type_check_only
 class _Expectile(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 tau: float = 0.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], tau: float = 0.5,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", tau: float = 0.5,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", tau: float = 0.5,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       tau: float = 0.5, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       tau: float = 0.5, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             tau: float = 0.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             tau: float = 0.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", tau: float = 0.5,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", tau: float = 0.5,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", tau: float = 0.5,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        tau: float = 0.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", tau: float = 0.5,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 expectile: _Expectile
@@ -7231,110 +3898,43 @@ Newey and Powell, Asymmetric least squares estimation and testing (1987).
 @type_check_only
 class _EpsilonInsensitive(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 eps: float = 0.1, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], eps: float = 0.1,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", eps: float = 0.1,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", eps: float = 0.1,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       eps: float = 0.1, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       eps: float = 0.1, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             eps: float = 0.1, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             eps: float = 0.1, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 epsilon_insensitive: _EpsilonInsensitive
@@ -7378,171 +3978,72 @@ Vapnik, The nature of statistical learning theory (1995).
 @type_check_only
 class _SquaredEpsilonInsensitive(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 eps: float = 0.1, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], eps: float = 0.1,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", eps: float = 0.1,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", eps: float = 0.1,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       eps: float = 0.1, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       eps: float = 0.1, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             eps: float = 0.1, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             eps: float = 0.1, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", eps: float = 0.1,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", eps: float = 0.1,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", eps: float = 0.1,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        eps: float = 0.1,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", eps: float = 0.1,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 squared_epsilon_insensitive: _SquaredEpsilonInsensitive
@@ -7587,159 +4088,71 @@ Drucker, Burges, Kaufman, Smola and Vapnik, Support vector regression machines (
 @type_check_only
 class _Msle(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 msle: _Msle
@@ -7782,102 +4195,42 @@ Törnqvist, Vartia and Vartia, How should relative changes be measured? (1985).
 @type_check_only
 class _Mape(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 mape: _Mape
@@ -7921,171 +4274,72 @@ De Myttenaere, Golden, Le Grand and Rossi, Mean absolute percentage error for re
 @type_check_only
 class _Poisson(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 log_input: bool = True, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 log_input: bool = True, sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", log_input: bool = True,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", log_input: bool = True,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       log_input: bool = True, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       log_input: bool = True, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             log_input: bool = True, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             log_input: bool = True, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", log_input: bool = True,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", log_input: bool = True,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", log_input: bool = True,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        log_input: bool = True,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", log_input: bool = True,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike, *, log_input: bool = True) -> NDArray[Any]: ...
 
 poisson: _Poisson
@@ -8129,159 +4383,71 @@ Nelder and Wedderburn, Generalized linear models (1972).
 @type_check_only
 class _Gamma(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean",
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 gamma: _Gamma
@@ -8321,171 +4487,72 @@ McCullagh and Nelder, Generalized linear models (1983).
 @type_check_only
 class _Tweedie(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 power: float = 1.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], power: float = 1.5,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", power: float = 1.5,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", power: float = 1.5,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       power: float = 1.5, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       power: float = 1.5, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             power: float = 1.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             power: float = 1.5, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", power: float = 1.5,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", power: float = 1.5,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", power: float = 1.5,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        power: float = 1.5,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", power: float = 1.5,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 tweedie: _Tweedie
@@ -8530,202 +4597,88 @@ Tweedie, An index which distinguishes between some important exponential familie
 @type_check_only
 class _GaussianNll(Loss):
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 var: ArrayLike, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"], var: ArrayLike,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", var: ArrayLike,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", var: ArrayLike,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       var: ArrayLike, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                       var: ArrayLike, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             var: ArrayLike, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             var: ArrayLike, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, out: _Out) -> _Out: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", var: ArrayLike,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The gradient and the diagonal of the Hessian, both of the shape of the first argument.
 
         Takes what `value_and_grad` takes, and `hess_out`, where the Hessian goes. At a kink the Hessian is
         the almost-everywhere value.
         """
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: None = None,
-        hess_out: _HessOut,
-    ) -> tuple[NDArray[Any], _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", var: ArrayLike,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: None = None,
+                      hess_out: _HessOut) -> tuple[NDArray[Any], _HessOut]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: None = None,
-    ) -> tuple[_Out, NDArray[Any]]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", var: ArrayLike,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: None = None) -> tuple[_Out, NDArray[Any]]: ...
     @overload
-    def grad_and_hess(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        out: _Out,
-        hess_out: _HessOut,
-    ) -> tuple[_Out, _HessOut]: ...
+    def grad_and_hess(self, pred: ArrayLike, target: ArrayLike, *,
+                      reduction: Literal["mean", "sum", "none"] = "mean", var: ArrayLike,
+                      sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                      n_threads: int | None = None, out: _Out,
+                      hess_out: _HessOut) -> tuple[_Out, _HessOut]: ...
     @overload
-    def value_and_grads(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        outs: tuple[Any, Any] | None = None,
-    ) -> tuple[float, _Grads]:
+    def value_and_grads(self, pred: ArrayLike, target: ArrayLike, *,
+                        reduction: Literal["mean", "sum"] = "mean", var: ArrayLike,
+                        sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                        n_threads: int | None = None,
+                        outs: tuple[Any, Any] | None = None) -> tuple[float, _Grads]:
         """The loss and a gradient for each differentiable argument, in one fused pass.
 
         Takes what the loss takes, and `outs`, two arrays (or None) for the gradients. Returns
         `(value, (grad_first, grad_second))`, both of the shape of the first argument.
         """
     @overload
-    def value_and_grads(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        var: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        outs: tuple[Any, Any] | None = None,
-    ) -> tuple[NDArray[Any], _Grads]: ...
-    def intercept(
-        self, target: ArrayLike, sample_weight: ArrayLike | None = None, **parameters: Any
-    ) -> float: ...
+    def value_and_grads(self, pred: ArrayLike, target: ArrayLike, *, reduction: Literal["none"],
+                        var: ArrayLike, sample_weight: ArrayLike | None = None,
+                        normalizer: float | None = None, n_threads: int | None = None,
+                        outs: tuple[Any, Any] | None = None) -> tuple[NDArray[Any], _Grads]: ...
+    def intercept(self, target: ArrayLike, sample_weight: ArrayLike | None = None,
+                  **parameters: Any) -> float: ...
     def inverse_link(self, raw: ArrayLike) -> NDArray[Any]: ...
 
 gaussian_nll: _GaussianNll
@@ -8772,138 +4725,55 @@ Nix and Weigend, Estimating the mean and variance of the target probability dist
 @type_check_only
 class _CosineDistance(Loss):
     @overload
-    def __call__(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["none"],
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["none"],
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["mean", "sum", "none"] = "mean",
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
     @overload
-    def value_and_grads(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        outs: tuple[Any, Any] | None = None,
-    ) -> tuple[float, _Grads]:
+    def value_and_grads(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                        sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                        n_threads: int | None = None, axis: int = -1,
+                        outs: tuple[Any, Any] | None = None) -> tuple[float, _Grads]:
         """The loss and a gradient for each differentiable argument, in one fused pass.
 
         Takes what the loss takes, and `outs`, two arrays (or None) for the gradients. Returns
         `(value, (grad_first, grad_second))`, both of the shape of the first argument.
         """
     @overload
-    def value_and_grads(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        outs: tuple[Any, Any] | None = None,
-    ) -> tuple[NDArray[Any], _Grads]: ...
+    def value_and_grads(self, x1: ArrayLike, x2: ArrayLike, *, reduction: Literal["none"],
+                        sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                        n_threads: int | None = None, axis: int = -1,
+                        outs: tuple[Any, Any] | None = None) -> tuple[NDArray[Any], _Grads]: ...
 
 cosine_distance: _CosineDistance
 """Cosine distance, 1 less the cosine of the angle between two vectors; in [0, 2].
@@ -8952,158 +4822,61 @@ array([[ 0.    , -1.    ],
 @type_check_only
 class _CosineEmbedding(Loss):
     @overload
-    def __call__(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        y: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *,
+                 reduction: Literal["mean", "sum"] = "mean", margin: float = 0.0,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        y: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *, reduction: Literal["none"],
+                 margin: float = 0.0, sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
     @overload
-    def value_and_grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        y: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[float, NDArray[Any]]: ...
+    def value_and_grad(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", margin: float = 0.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[float, NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        y: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[float, _Out]: ...
+    def value_and_grad(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *,
+                       reduction: Literal["mean", "sum"] = "mean", margin: float = 0.0,
+                       sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                       n_threads: int | None = None, axis: int = -1, out: _Out) -> tuple[float, _Out]: ...
     @overload
-    def value_and_grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        y: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+    def value_and_grad(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *, reduction: Literal["none"],
+                       margin: float = 0.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]: ...
     @overload
-    def value_and_grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        y: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *, reduction: Literal["none"],
+                       margin: float = 0.0, sample_weight: ArrayLike | None = None,
+                       normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
     @overload
-    def grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        y: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        margin: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def grad(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", margin: float = 0.0,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: None = None) -> NDArray[Any]: ...
     @overload
-    def grad(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        y: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum", "none"] = "mean",
-        margin: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        out: _Out,
-    ) -> _Out: ...
+    def grad(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *,
+             reduction: Literal["mean", "sum", "none"] = "mean", margin: float = 0.0,
+             sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+             n_threads: int | None = None, axis: int = -1, out: _Out) -> _Out: ...
     @overload
-    def value_and_grads(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        y: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        margin: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        outs: tuple[Any, Any] | None = None,
-    ) -> tuple[float, _Grads]:
+    def value_and_grads(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *,
+                        reduction: Literal["mean", "sum"] = "mean", margin: float = 0.0,
+                        sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                        n_threads: int | None = None, axis: int = -1,
+                        outs: tuple[Any, Any] | None = None) -> tuple[float, _Grads]:
         """The loss and a gradient for each differentiable argument, in one fused pass.
 
         Takes what the loss takes, and `outs`, two arrays (or None) for the gradients. Returns
         `(value, (grad_first, grad_second))`, both of the shape of the first argument.
         """
     @overload
-    def value_and_grads(
-        self,
-        x1: ArrayLike,
-        x2: ArrayLike,
-        y: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        margin: float = 0.0,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-        outs: tuple[Any, Any] | None = None,
-    ) -> tuple[NDArray[Any], _Grads]: ...
+    def value_and_grads(self, x1: ArrayLike, x2: ArrayLike, y: ArrayLike, *, reduction: Literal["none"],
+                        margin: float = 0.0, sample_weight: ArrayLike | None = None,
+                        normalizer: float | None = None, n_threads: int | None = None, axis: int = -1,
+                        outs: tuple[Any, Any] | None = None) -> tuple[NDArray[Any], _Grads]: ...
 
 cosine_embedding: _CosineEmbedding
 """Cosine embedding loss, torch's: vectors marked 1 shall point the same way, those marked -1 shall not.
@@ -9155,31 +4928,14 @@ array([[ 0.    , -0.5   ],
 @type_check_only
 class _Accuracy:
     @overload
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        ignore_index: int | None = -100,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, ignore_index: int | None = -100,
+                 reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        ignore_index: int | None = -100,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, ignore_index: int | None = -100,
+                 reduction: Literal["none"], sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
 
 accuracy: _Accuracy
 """Share of the rows whose label is the first largest score.
@@ -9217,31 +4973,14 @@ A row with NaN anywhere is wrong. The mean of nothing is nan with a RuntimeWarni
 @type_check_only
 class _ZeroOne:
     @overload
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        ignore_index: int | None = -100,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, ignore_index: int | None = -100,
+                 reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        ignore_index: int | None = -100,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, ignore_index: int | None = -100,
+                 reduction: Literal["none"], sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None,
+                 axis: int = -1) -> NDArray[Any]: ...
 
 zero_one: _ZeroOne
 """Zero-one loss: share of the rows whose label is not the first largest score, 1 - `accuracy`.
@@ -9258,20 +4997,10 @@ RuntimeWarning.
 
 @type_check_only
 class _TopKAccuracy:
-    def __call__(
-        self,
-        scores: ArrayLike,
-        target: ArrayLike,
-        *,
-        k: ArrayLike = 1,
-        ties: str = "first",
-        ignore_index: int | None = -100,
-        reduction: str = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> Any: ...
+    def __call__(self, scores: ArrayLike, target: ArrayLike, *, k: ArrayLike = 1, ties: str = "first",
+                 ignore_index: int | None = -100, reduction: str = "mean",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> Any: ...
 
 top_k_accuracy: _TopKAccuracy
 """Share of the rows whose label is among the k largest scores, for one k or several in one pass.
@@ -9315,31 +5044,13 @@ array([0.3333, 1.    , 1.    ])
 @type_check_only
 class _BinaryAccuracy:
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        threshold: float = 0.0,
-        labels: str = "01",
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> float: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, threshold: float = 0.0, labels: str = "01",
+                 reduction: Literal["mean", "sum"] = "mean", sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None) -> float: ...
     @overload
-    def __call__(
-        self,
-        pred: ArrayLike,
-        target: ArrayLike,
-        *,
-        threshold: float = 0.0,
-        labels: str = "01",
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, pred: ArrayLike, target: ArrayLike, *, threshold: float = 0.0, labels: str = "01",
+                 reduction: Literal["none"], sample_weight: ArrayLike | None = None,
+                 normalizer: float | None = None, n_threads: int | None = None) -> NDArray[Any]: ...
 
 binary_accuracy: _BinaryAccuracy
 """Share of the elements where pred > threshold says the class 1 and the target is 1, or neither.
@@ -9375,17 +5086,9 @@ A NaN of `pred` is wrong. The mean of nothing is nan with a RuntimeWarning.
 
 @type_check_only
 class _Perplexity:
-    def __call__(
-        self,
-        logits: ArrayLike,
-        target: ArrayLike,
-        *,
-        ignore_index: int | None = -100,
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, logits: ArrayLike, target: ArrayLike, *, ignore_index: int | None = -100,
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> float: ...
 
 perplexity: _Perplexity
 """exp of the mean cross entropy: among how many equally likely classes the model in effect wavers.
@@ -9422,27 +5125,13 @@ Jelinek et al., Perplexity: a measure of the difficulty of speech recognition ta
 @type_check_only
 class _Entropy:
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        *,
-        reduction: Literal["mean", "sum"] = "mean",
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> float: ...
+    def __call__(self, logits: ArrayLike, *, reduction: Literal["mean", "sum"] = "mean",
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> float: ...
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        *,
-        reduction: Literal["none"],
-        sample_weight: ArrayLike | None = None,
-        normalizer: float | None = None,
-        n_threads: int | None = None,
-        axis: int = -1,
-    ) -> NDArray[Any]: ...
+    def __call__(self, logits: ArrayLike, *, reduction: Literal["none"],
+                 sample_weight: ArrayLike | None = None, normalizer: float | None = None,
+                 n_threads: int | None = None, axis: int = -1) -> NDArray[Any]: ...
 
 entropy: _Entropy
 """Entropy of softmax(logits) in nats, -sum(p log p): how undecided a model is. 0 to log C.
@@ -9478,30 +5167,15 @@ array([0.3653, 0.6931])
 @type_check_only
 class _GatherLogSoftmax:
     @overload
-    def __call__(
-        self,
-        logits: ArrayLike,
-        index: ArrayLike,
-        *,
-        axis: int = -1,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> NDArray[Any]: ...
+    def __call__(self, logits: ArrayLike, index: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
+                 out: None = None) -> NDArray[Any]: ...
     @overload
-    def __call__(
-        self, logits: ArrayLike, index: ArrayLike, *, axis: int = -1, n_threads: int | None = None, out: _Out
-    ) -> _Out: ...
+    def __call__(self, logits: ArrayLike, index: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
+                 out: _Out) -> _Out: ...
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        index: ArrayLike,
-        weight: ArrayLike | None = None,
-        *,
-        axis: int = -1,
-        n_threads: int | None = None,
-        out: None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def value_and_grad(self, logits: ArrayLike, index: ArrayLike, weight: ArrayLike | None = None, *,
+                       axis: int = -1, n_threads: int | None = None,
+                       out: None = None) -> tuple[NDArray[Any], NDArray[Any]]:
         """The values, and the gradient of sum(weight * value) by the logits.
 
         `weight` is one finite number a row, of either sign (an advantage); None is 1. A row of weight 0 has
@@ -9514,16 +5188,9 @@ class _GatherLogSoftmax:
         array([[-1.,  1.]])
         """
     @overload
-    def value_and_grad(
-        self,
-        logits: ArrayLike,
-        index: ArrayLike,
-        weight: ArrayLike | None = None,
-        *,
-        axis: int = -1,
-        n_threads: int | None = None,
-        out: _Out,
-    ) -> tuple[NDArray[Any], _Out]: ...
+    def value_and_grad(self, logits: ArrayLike, index: ArrayLike, weight: ArrayLike | None = None, *,
+                       axis: int = -1, n_threads: int | None = None,
+                       out: _Out) -> tuple[NDArray[Any], _Out]: ...
 
 gather_log_softmax: _GatherLogSoftmax
 """log p of one class a row, without an N x C temporary.
@@ -9556,9 +5223,8 @@ array([-0.287682])
 """
 
 @overload
-def softmax(
-    logits: ArrayLike, *, axis: int = -1, n_threads: int | None = None, out: None = None
-) -> NDArray[Any]:
+def softmax(logits: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
+            out: None = None) -> NDArray[Any]:
     """Probabilities exp(x) / sum(exp(x)) along `axis`.
 
     Parameters
@@ -9583,13 +5249,12 @@ def softmax(
     >>> fl.softmax(np.array([0.0, np.log(3.0)]))
     array([0.25, 0.75])
     """
-
 @overload
 def softmax(logits: ArrayLike, *, axis: int = -1, n_threads: int | None = None, out: _Out) -> _Out: ...
+
 @overload
-def log_softmax(
-    logits: ArrayLike, *, axis: int = -1, n_threads: int | None = None, out: None = None
-) -> NDArray[Any]:
+def log_softmax(logits: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
+                out: None = None) -> NDArray[Any]:
     """Log-probabilities x - logsumexp(x) along `axis`, as (x - max) - log(sum(exp(x - max))).
 
     Parameters, shapes, errors and NaN behaviour are those of `softmax`. Absolute error
@@ -9600,13 +5265,12 @@ def log_softmax(
     >>> fl.log_softmax(np.array([0.0, 0.0])).round(6)
     array([-0.693147, -0.693147])
     """
-
 @overload
 def log_softmax(logits: ArrayLike, *, axis: int = -1, n_threads: int | None = None, out: _Out) -> _Out: ...
+
 @overload
-def logsumexp(
-    logits: ArrayLike, *, axis: int = -1, n_threads: int | None = None, out: None = None
-) -> NDArray[Any]:
+def logsumexp(logits: ArrayLike, *, axis: int = -1, n_threads: int | None = None,
+              out: None = None) -> NDArray[Any]:
     """log(sum(exp(x))) along `axis`, without overflow.
 
     Parameters and errors are those of `softmax`; the result (and `out`) has the shape of the rows, and is
@@ -9617,9 +5281,9 @@ def logsumexp(
     >>> fl.logsumexp(np.array([[1000.0, 1000.0]])).round(6)
     array([1000.693147])
     """
-
 @overload
 def logsumexp(logits: ArrayLike, *, axis: int = -1, n_threads: int | None = None, out: _Out) -> _Out: ...
+
 @overload
 def sigmoid(x: ArrayLike, *, n_threads: int | None = None, out: None = None) -> NDArray[Any]:
     """The logistic function 1 / (1 + exp(-x)), element by element: the probability that log odds mean.
@@ -9646,9 +5310,9 @@ def sigmoid(x: ArrayLike, *, n_threads: int | None = None, out: None = None) -> 
     >>> fl.sigmoid(np.array([-np.inf, 0.0, 2.0])).round(6)
     array([0.      , 0.5     , 0.880797])
     """
-
 @overload
 def sigmoid(x: ArrayLike, *, n_threads: int | None = None, out: _Out) -> _Out: ...
+
 @overload
 def log_sigmoid(x: ArrayLike, *, n_threads: int | None = None, out: None = None) -> NDArray[Any]:
     """log(1 / (1 + exp(-x))), element by element: minus `softplus(-x)`, the log-probability of log odds.
@@ -9660,9 +5324,9 @@ def log_sigmoid(x: ArrayLike, *, n_threads: int | None = None, out: None = None)
     >>> fl.log_sigmoid(np.array([-1000.0, 0.0, 2.0])).round(6)
     array([-1.00000e+03, -6.93147e-01, -1.26928e-01])
     """
-
 @overload
 def log_sigmoid(x: ArrayLike, *, n_threads: int | None = None, out: _Out) -> _Out: ...
+
 @overload
 def softplus(x: ArrayLike, *, n_threads: int | None = None, out: None = None) -> NDArray[Any]:
     """log(1 + exp(x)), element by element, without overflow; its derivative is `sigmoid`.
@@ -9675,7 +5339,6 @@ def softplus(x: ArrayLike, *, n_threads: int | None = None, out: None = None) ->
     >>> fl.softplus(np.array([-2.0, 0.0, 1000.0])).round(6)
     array([1.26928e-01, 6.93147e-01, 1.00000e+03])
     """
-
 @overload
 def softplus(x: ArrayLike, *, n_threads: int | None = None, out: _Out) -> _Out: ...
 

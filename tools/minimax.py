@@ -5,6 +5,7 @@ minimax one (Remez 1934), its coefficients rounded to T one at a time, lowest po
 again after each: what a rounded coefficient spoils, the next ones repair. The largest error of each, relative
 to the function it serves, goes to stderr.
 """
+
 import sys
 
 from mpmath import (
@@ -58,7 +59,7 @@ def remez(target, weight, low, high, count):
             least = min(range(len(peaks)), key=lambda i: abs(error[peaks[i]]))
             if 0 < least < len(peaks) - 1 and len(peaks) > count + 2:
                 least -= abs(error[peaks[least - 1]]) < abs(error[peaks[least + 1]])
-                del peaks[least:least + 2]  # with a neighbour: the signs must go on alternating
+                del peaks[least : least + 2]  # with a neighbour: the signs must go on alternating
             else:
                 peaks.remove(min(peaks[0], peaks[-1], key=lambda k: abs(error[k])))
         if len(peaks) < count + 1 or max(map(abs, error)) < abs(solution[count]) * mpf("1.001"):
@@ -71,6 +72,7 @@ def rounded(target, weight, low, high, count, digits):
     """The same, in coefficients of that many significant bits."""
     done = []
     while len(done) < count:
+
         def rest(x):
             return (target(x) - polyval(done[::-1] or [0], x)) / x ** len(done)
 
@@ -119,11 +121,25 @@ def constants(bits, exp_count, log_count, unit_count, tanh_count, sinh_count):
     table("EXP", bits, lambda r: (exp(r) - 1 - r) / r**2, lambda r: r**2 / exp(r), -half, half, exp_count)
     s2 = ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2
     for name, end, count in (("LOG", s2, log_count), ("LOG1P", mpf(1) / 9, unit_count)):
-        table(name, bits, lambda z: (log((1 + sqrt(z)) / (1 - sqrt(z))) / sqrt(z) - 2) / z, lambda z: z / 2,
-              mpf(0), end, count)
+        table(
+            name,
+            bits,
+            lambda z: (log((1 + sqrt(z)) / (1 - sqrt(z))) / sqrt(z) - 2) / z,
+            lambda z: z / 2,
+            mpf(0),
+            end,
+            count,
+        )
     for name, f, end, count in (("TANH", tanh, TANH_NEAR, tanh_count), ("SINH", sinh, SINH_NEAR, sinh_count)):
-        table(name, bits, lambda z, f=f: (f(sqrt(z)) / sqrt(z) - 1) / z,
-              lambda z, f=f: z * sqrt(z) / f(sqrt(z)), mpf(0), end**2, count)
+        table(
+            name,
+            bits,
+            lambda z, f=f: (f(sqrt(z)) / sqrt(z) - 1) / z,
+            lambda z, f=f: z * sqrt(z) / f(sqrt(z)),
+            mpf(0),
+            end**2,
+            count,
+        )
 
 
 if __name__ == "__main__":

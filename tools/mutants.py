@@ -19,26 +19,50 @@ HINTS = ("prefetch_next", "next_logits", "prefetch", "prefetch_write", "spin")
 TIMES = {("src/pool.c", "")}  # file and function: the constants above all functions
 
 PAIRS = {
-    "+": ["-"], "-": ["+"], "*": ["/"], "/": ["*"], "%": ["/"], "<<": [">>"], ">>": ["<<"],
-    "+=": ["-="], "-=": ["+="], "*=": ["/="], "/=": ["*="], "|=": ["&="],
-    "&": ["|"], "|": ["&"], "&&": ["||"], "||": ["&&"],
-    "<": ["<=", ">="], "<=": ["<", ">"], ">": [">=", "<="], ">=": [">", "<"], "==": ["!="], "!=": ["=="],
+    "+": ["-"],
+    "-": ["+"],
+    "*": ["/"],
+    "/": ["*"],
+    "%": ["/"],
+    "<<": [">>"],
+    ">>": ["<<"],
+    "+=": ["-="],
+    "-=": ["+="],
+    "*=": ["/="],
+    "/=": ["*="],
+    "|=": ["&="],
+    "&": ["|"],
+    "|": ["&"],
+    "&&": ["||"],
+    "||": ["&&"],
+    "<": ["<=", ">="],
+    "<=": ["<", ">"],
+    ">": [">=", "<="],
+    ">=": [">", "<"],
+    "==": ["!="],
+    "!=": ["=="],
 }
 BINARY = re.compile(rf"(?<=[\w)\]]) ({'|'.join(map(re.escape, sorted(PAIRS, key=len, reverse=True)))})(?=\s)")
 NUMBER = re.compile(r"(?<![\w.])(?:0x[\da-f]+(?:p-?\d+)?|\d+(?:\.\d*)?(?:e[+-]?\d+)?)(?=[uf]?\b)")
 NAME = r"[\w.>\[\]-]+"
 OPERAND = r"((?:->|[^=?:;,<>()])+)"
-CLIP = re.compile(rf"(?<![^ (]){OPERAND} ([<>]=?) {OPERAND} \? (?:\1 : \3|\3 : \1)(?=[;,)])|"
-                  rf"if \(({NAME}) ([<>]=?) ({NAME})\) (?:\4 = \6|\6 = \4);")
+CLIP = re.compile(
+    rf"(?<![^ (]){OPERAND} ([<>]=?) {OPERAND} \? (?:\1 : \3|\3 : \1)(?=[;,)])|"
+    rf"if \(({NAME}) ([<>]=?) ({NAME})\) (?:\4 = \6|\6 = \4);"
+)
 SIGN = re.compile(r"(?:(?<=[(,=?:{] )|(?<=\()|(?<=return ))-(?=[\w(])")
 NOT = re.compile(r"[!~](?=[\w(])")
 STEP = re.compile(r"(?:\+\+|--)(?=;)")
 # Names that say how many, at the end of a condition or as an argument.
-COUNT = (r"(?:n|m|rest|whole|rows|chunks|columns|span->n|cursor->n|cursor->chunks|cursor\.chunks|"
-         r"cursor\.rows|LANES)")
+COUNT = (
+    r"(?:n|m|rest|whole|rows|chunks|columns|span->n|cursor->n|cursor->chunks|cursor\.chunks|"
+    r"cursor\.rows|LANES)"
+)
 LIMIT = re.compile(rf"(?<=[<=] ){COUNT}(?=;| &&)|(?<=, ){COUNT}(?=[,)])")
-DECLARATION = re.compile(r"\s*(?:for \()?(?!return|else|case|goto)(?:const |static |struct )*[A-Za-z]\w* "
-                         r"\*?(?:const )?\w+[\[,;= ]")
+DECLARATION = re.compile(
+    r"\s*(?:for \()?(?!return|else|case|goto)(?:const |static |struct )*[A-Za-z]\w* "
+    r"\*?(?:const )?\w+[\[,;= ]"
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +83,7 @@ class Mutant:
 
     def write(self, tree: Path) -> None:
         text = (ROOT / self.file).read_text()
-        (tree / self.file).write_text(text[:self.start] + self.after + text[self.end:])
+        (tree / self.file).write_text(text[: self.start] + self.after + text[self.end :])
 
 
 def every_mutant() -> list[Mutant]:
@@ -94,6 +118,7 @@ def mutants_of(file: str) -> list[Mutant]:
 
 def code_of(text: str) -> str:
     """The text, blank where it is not code: comments, strings, directives up to what a #define stands for."""
+
     def blank(m: re.Match[str]) -> str:
         return re.sub(r"[^\n]", " ", m[0])
 
@@ -135,17 +160,17 @@ def changes(code: str) -> Iterator[tuple[int, int, str]]:
         yield *m.span(), m[0] + " - 1"
     for m in re.finditer(r"\bif \(", code):
         end = closing(code, m.end() - 1)
-        yield m.end(), end, f"!({code[m.end():end]})"
+        yield m.end(), end, f"!({code[m.end() : end]})"
     for m in re.finditer(r"(?<!T )\bmax_\(", code):
         end = closing(code, m.end() - 1)
         comma = end_of(code, m.end(), ",")
-        yield m.start(), end + 1, f"({code[m.end():comma]})"
-        yield m.start(), end + 1, f"({code[comma + 2:end]})"
+        yield m.start(), end + 1, f"({code[m.end() : comma]})"
+        yield m.start(), end + 1, f"({code[comma + 2 : end]})"
     for m in re.finditer(r" \? ", code):
         colon = end_of(code, m.end(), ":")
         end = end_of(code, colon + 2, ",;:\\")
         end = len(code[:end].rstrip())
-        yield m.end(), end, f"{code[colon + 2:end]} : {code[m.end():colon - 1]}"
+        yield m.end(), end, f"{code[colon + 2 : end]} : {code[m.end() : colon - 1]}"
 
 
 def other_numbers(number: str) -> list[str]:
@@ -158,7 +183,7 @@ def other_numbers(number: str) -> list[str]:
         return ["0.25"]
     at = next(i for i, c in enumerate(number) if c in "123456789")  # the first digit that counts
     digit = int(number[at])
-    return [number[:at] + str(digit + 1 if digit < 9 else 8) + number[at + 1:]]
+    return [number[:at] + str(digit + 1 if digit < 9 else 8) + number[at + 1 :]]
 
 
 def closing(code: str, at: int) -> int:

@@ -56,44 +56,85 @@ class Look:
 # Of 11 widths and 4 dtypes, those that differ in kind.
 ROWS = "row_losses row_special_values row_gradients"
 WIDTHS = ".*float(?:32|64)-(?:10|65)"
-SOFTMAX = Look("softmax", f"cross_entropy gradients primitives {ROWS} accuracy", (
-    "test_matches_the_oracle.*(?:1|2|10|65|1000)]", "test_rows", "test_gradients", "class_axis", "ignored",
-    "bad_row", "minus_inf", "confident", "test_accuracy.*(?:64|1000)"))
+SOFTMAX = Look(
+    "softmax",
+    f"cross_entropy gradients primitives {ROWS} accuracy",
+    (
+        "test_matches_the_oracle.*(?:1|2|10|65|1000)]",
+        "test_rows",
+        "test_gradients",
+        "class_axis",
+        "ignored",
+        "bad_row",
+        "minus_inf",
+        "confident",
+        "test_accuracy.*(?:64|1000)",
+    ),
+)
 TERMS = Look("softmax", ROWS, (f"(?:focal|poly|generalized|brier|js_div){WIDTHS}", "focal|poly|js"))
-MARGINS = Look("softmax", ROWS, (
-    f"(?:am_softmax|arcface|l_softmax){WIDTHS}", "softmax|arcface|cosine_of_one"))
+MARGINS = Look(
+    "softmax", ROWS, (f"(?:am_softmax|arcface|l_softmax){WIDTHS}", "softmax|arcface|cosine_of_one")
+)
 HESSIAN = Look("regression binary softmax", "boosting", ("floor", "hessian"))
-TASKS = Look("", f"mse layouts shapes_and_labels cross_entropy elementwise {ROWS} vector_losses"
-             " bits streaming scores conversions parameters", (
-    "test_mse", "where_it_is_read", "is_named", "label", "weight", "domain", "for_elements", "leading",
-    "ignored", "negative", "many", "faults", "last_target", "count"))
+TASKS = Look(
+    "",
+    f"mse layouts shapes_and_labels cross_entropy elementwise {ROWS} vector_losses"
+    " bits streaming scores conversions parameters",
+    (
+        "test_mse",
+        "where_it_is_read",
+        "is_named",
+        "label",
+        "weight",
+        "domain",
+        "for_elements",
+        "leading",
+        "ignored",
+        "negative",
+        "many",
+        "faults",
+        "last_target",
+        "count",
+    ),
+)
 SEPARABLE = "(?:nll|log_loss|kl_div|brier_from)"
 LOOK = {
     "src/elementwise/regression.h": Look("regression", "elementwise"),
     "src/elementwise/binary.h": Look("binary", "elementwise primitives metrics"),
     "src/elementwise/formula.h": Look("regression", "elementwise", ("oracle", "array", "overflow")),
-    "src/elementwise/kernel.h": Look("regression", "elementwise", (
-        "oracle", "layout", "array", "bits_with", "bad", "two_grad", "variance")),
+    "src/elementwise/kernel.h": Look(
+        "regression", "elementwise", ("oracle", "layout", "array", "bits_with", "bad", "two_grad", "variance")
+    ),
     "src/base/hessian.h": HESSIAN,
     "src/base/elementary.h": Look("core", "accuracy", ("functions",)),
-    "src/base/scalar.h": Look("core regression", "accuracy mse elementwise", (
-        "functions", "test_mse", "oracle")),
-    "src/elementwise/block.h": Look("regression", "layouts elementwise mse", (
-        "array_param", "for_elements", "any_layout", "two_grad", "mse")),
-    "src/base/convert.h": Look("regression", "mse layouts bits", (
-        "test_mse", "elements", "no_copy", "than_a_cache")),
-    "src/base/labels.h": Look("softmax", "cross_entropy shapes_and_labels layouts", (
-        "width", "ignored", "label", "index")),
-    "src/kernels.c": Look("core regression", "mse elementwise accuracy scores parameters conversions", (
-        "test_mse", "domain", "last_target", "functions", "oracle", "rounding")),
+    "src/base/scalar.h": Look(
+        "core regression", "accuracy mse elementwise", ("functions", "test_mse", "oracle")
+    ),
+    "src/elementwise/block.h": Look(
+        "regression",
+        "layouts elementwise mse",
+        ("array_param", "for_elements", "any_layout", "two_grad", "mse"),
+    ),
+    "src/base/convert.h": Look(
+        "regression", "mse layouts bits", ("test_mse", "elements", "no_copy", "than_a_cache")
+    ),
+    "src/base/labels.h": Look(
+        "softmax", "cross_entropy shapes_and_labels layouts", ("width", "ignored", "label", "index")
+    ),
+    "src/kernels.c": Look(
+        "core regression",
+        "mse elementwise accuracy scores parameters conversions",
+        ("test_mse", "domain", "last_target", "functions", "oracle", "rounding"),
+    ),
     **dict.fromkeys(("src/task.c", "src/scan.c", "src/span.h"), TASKS),
     "src/dispatch.c": Look("", "isa mse"),
     "src/process.c": Look("", "threads", ("fork", "")),
     "src/pool.c": Look("", "pool threads"),
     "src/openmp.c": Look("", "pool threads"),
     "src/rows/tile.h": Look("softmax", "cross_entropy primitives gradients", SOFTMAX.words),
-    "src/rows/cosine.h": Look("cosine", f"{ROWS} vector_losses", (
-        f"cosine{WIDTHS}", "cosine", "norm", "zero_vector")),
+    "src/rows/cosine.h": Look(
+        "cosine", f"{ROWS} vector_losses", (f"cosine{WIDTHS}", "cosine", "norm", "zero_vector")
+    ),
     "src/rows/hinge.h": Look("hinge", ROWS, (f"(?:hinge|margin-){WIDTHS}", "hinge|multi_margin")),
     "src/rows/rank.h": Look("rank", "metrics"),
     "src/rows/separable.h": Look("separable", f"{ROWS} scores", (f"{SEPARABLE}{WIDTHS}", SEPARABLE)),
@@ -107,10 +148,16 @@ LOOK_AT = {  # functions that the tests of their file do not reach
     "store_hess": HESSIAN,
 }
 # Files that have a say in one part only; the others have one in all.
-OF_ALL = {*(f"src/elementwise/{name}.h" for name in ("formula", "kernel", "block")), "src/rows/tile.h",
-          "src/rows/softmax/operands.h"}
-ALONE = {file: [look.parts] for file, look in LOOK.items()
-         if file.startswith(("src/elementwise/", "src/rows/")) and file not in OF_ALL}
+OF_ALL = {
+    *(f"src/elementwise/{name}.h" for name in ("formula", "kernel", "block")),
+    "src/rows/tile.h",
+    "src/rows/softmax/operands.h",
+}
+ALONE = {
+    file: [look.parts]
+    for file, look in LOOK.items()
+    if file.startswith(("src/elementwise/", "src/rows/")) and file not in OF_ALL
+}
 
 
 def modules(names: str) -> list[str]:
@@ -124,8 +171,11 @@ def modules(names: str) -> list[str]:
 def suite() -> list[str]:
     """The second step: the modules marked all_kernels, in the order of their places. The rest of the suite
     looks at the same results with other numbers, for minutes."""
-    marked = [(int(place[1]), path) for path in (ROOT / "tests").glob("*/test_*.py")
-              if (place := re.search(r"mark\.all_kernels\((\d+)\)", path.read_text()))]
+    marked = [
+        (int(place[1]), path)
+        for path in (ROOT / "tests").glob("*/test_*.py")
+        if (place := re.search(r"mark\.all_kernels\((\d+)\)", path.read_text()))
+    ]
     return [path.relative_to(ROOT).as_posix() for _, path in sorted(marked)]
 
 
@@ -137,8 +187,9 @@ PATIENCE = 20  # seconds of the processor a test
 def pytest_configure() -> None:
     from hypothesis import Phase, settings
 
-    settings.register_profile("mutate", database=None, derandomize=True,
-                              phases=[Phase.explicit, Phase.generate])
+    settings.register_profile(
+        "mutate", database=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
+    )
     settings.load_profile("mutate")
 
 
@@ -156,8 +207,13 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 
 # ---- building --------------------------------------------------------------------------------------------
 
-CYTHON = ("boundscheck=False", "wraparound=False", "cdivision=True", "initializedcheck=False",
-          "freethreading_compatible=True")  # as in setup.py
+CYTHON = (
+    "boundscheck=False",
+    "wraparound=False",
+    "cdivision=True",
+    "initializedcheck=False",
+    "freethreading_compatible=True",
+)  # as in setup.py
 BOUNDS = ("-fsanitize=bounds", "-fsanitize-undefined-trap-on-error")  # past a local array: the process dies
 CORE = ("dispatch", "process", "task", "scan", "pool", "openmp")
 EXTENSION = "fastloss/_core" + sysconfig.get_config_var("EXT_SUFFIX")
@@ -196,8 +252,11 @@ class Original:
         with mock.patch("setuptools.setup"):
             setup = runpy.run_path(str(ROOT / "setup.py"))
         self.flags = [*(f for f in setup["FLAGS"] if f != "-O3"), "-O1", "-std=c11", "-w", "-fPIC", *BOUNDS]
-        self.isas = {isa: flags for isa, macro, flags in reversed(setup["INSTRUCTION_SETS"])
-                     if isa != "avx512" and self.has(macro, flags)}
+        self.isas = {
+            isa: flags
+            for isa, macro, flags in reversed(setup["INSTRUCTION_SETS"])
+            if isa != "avx512" and self.has(macro, flags)
+        }
         left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "*.so", "__pycache__")
         shutil.copytree(ROOT, self.tree, ignore=left_out)
         files = sorted(p for name in ("src", "fastloss", "tests") for p in (self.tree / name).rglob("*.*"))
@@ -206,12 +265,25 @@ class Original:
         tables = [(isa, bits, part) for isa in self.isas for bits in ("32", "64") for part in self.parts]
         self.units: list[Unit] = [*tables, *((name,) for name in CORE)]
         (self.tree / "glue.c").write_text(self.glue())
-        must(command(sys.executable, "-m", "cython", "-3", *(f"-X{d}" for d in CYTHON), "fastloss/_core.pyx",
-                     "-o", "_core.c", cwd=self.tree))
+        must(
+            command(
+                sys.executable,
+                "-m",
+                "cython",
+                "-3",
+                *(f"-X{d}" for d in CYTHON),
+                "fastloss/_core.pyx",
+                "-o",
+                "_core.c",
+                cwd=self.tree,
+            )
+        )
         include = f"-I{sysconfig.get_paths()['include']}"
         with ThreadPoolExecutor(jobs) as pool:
-            built = [pool.submit(command, self.cc, *self.flags, include, "-fopenmp", "-c", file,
-                                 cwd=self.tree) for file in ("_core.c", "glue.c")]
+            built = [
+                pool.submit(command, self.cc, *self.flags, include, "-fopenmp", "-c", file, cwd=self.tree)
+                for file in ("_core.c", "glue.c")
+            ]
             built += [pool.submit(self.compile, unit, self.tree) for unit in self.units]
             seen = {key: pool.submit(self.lines, key) for key in {u[:2] for u in self.units}}
             for done in built:
@@ -223,8 +295,9 @@ class Original:
         """Does the compiler have it, and this processor? By the macro's name: __AVX2__ is avx2."""
         if macro is None:
             return True
-        known = subprocess.run([self.cc, *flags, "-dM", "-E", "-x", "c", "-"], input="", capture_output=True,
-                               text=True)
+        known = subprocess.run(
+            [self.cc, *flags, "-dM", "-E", "-x", "c", "-"], input="", capture_output=True, text=True
+        )
         return macro in known.stdout and macro.strip("_").lower() in Path("/proc/cpuinfo").read_text()
 
     def split(self) -> list[str]:
@@ -253,19 +326,24 @@ class Original:
                     table, kernels = f"fl_table_{isa}_{part}_{bits}", self.preprocessed(part)
                     tables.append(table)
                     for kind in ("elementwise", "rowwise"):
-                        copies += (f"    for (int i = 0; i < {kernels.count(kind)}; i++) "
-                                   f"{kind}_{isa}_{bits}[{kind}++] = {table}.{kind}[i];\n")
+                        copies += (
+                            f"    for (int i = 0; i < {kernels.count(kind)}; i++) "
+                            f"{kind}_{isa}_{bits}[{kind}++] = {table}.{kind}[i];\n"
+                        )
                 text += GLUE.format(isa=isa, bits=bits, tables=", ".join(tables), copies=copies)
         return text
 
     def preprocessed(self, part: str) -> list[str]:
         """One word a kernel of the part: elementwise or rowwise."""
-        program = ('#include "elementwise/list.h"\n#include "rows/list.h"\n'
-                   "#define ELEMENTWISE(...) elementwise\n#define ROWWISE(name) rowwise\n"
-                   "FL_ELEMENTWISE_LIST(ELEMENTWISE) FL_ROWWISE_LIST(ROWWISE)\n")
+        program = (
+            '#include "elementwise/list.h"\n#include "rows/list.h"\n'
+            "#define ELEMENTWISE(...) elementwise\n#define ROWWISE(name) rowwise\n"
+            "FL_ELEMENTWISE_LIST(ELEMENTWISE) FL_ROWWISE_LIST(ROWWISE)\n"
+        )
         options = ["-iquote", "src", "-DPART", f"-DPART_{part}", "-E", "-P", "-x", "c", "-"]
-        done = subprocess.run([self.cc, *options], input=program, capture_output=True, text=True,
-                              cwd=self.tree)
+        done = subprocess.run(
+            [self.cc, *options], input=program, capture_output=True, text=True, cwd=self.tree
+        )
         return must(done).split()
 
     def options(self, unit: Unit) -> list[str]:
@@ -299,8 +377,21 @@ class Original:
     def link(self, tree: Path, changed: set[Unit]) -> None:
         objects = [(tree if unit in changed else self.tree) / self.object(unit) for unit in self.units]
         built = tree / "built.so"
-        must(command(self.cc, "-shared", "-fopenmp", "-pthread", "-o", built, self.tree / "_core.o",
-                     self.tree / "glue.o", *objects, "-lm", cwd=tree))
+        must(
+            command(
+                self.cc,
+                "-shared",
+                "-fopenmp",
+                "-pthread",
+                "-o",
+                built,
+                self.tree / "_core.o",
+                self.tree / "glue.o",
+                *objects,
+                "-lm",
+                cwd=tree,
+            )
+        )
         os.replace(built, tree / EXTENSION)
 
     def units_of(self, mutant: Mutant) -> list[Unit]:
@@ -308,8 +399,11 @@ class Original:
         keys = [key for key, lines in self.active.items() if (mutant.file, self.line_of(mutant)) in lines]
         isa = next((isa for isa in self.isas for key in keys if key[0] == isa), None)
         parts = ALONE.get(mutant.file, self.parts)
-        return [unit for unit in self.units
-                if unit[:2] in keys and (len(unit) == 1 or (unit[0] == isa and unit[2] in parts))]
+        return [
+            unit
+            for unit in self.units
+            if unit[:2] in keys and (len(unit) == 1 or (unit[0] == isa and unit[2] in parts))
+        ]
 
     def line_of(self, mutant: Mutant) -> int:
         """The compiler has a macro of several lines on its first one."""
@@ -341,9 +435,19 @@ class Worker:
         mutant.write(self.tree)
         result, by = self.outcome(mutant)
         shutil.copy(self.original.tree / mutant.file, self.tree / mutant.file)
-        return {"id": mutant.id, "file": mutant.file, "line": mutant.line, "function": mutant.function,
-                "code": mutant.code, "broken": mutant.broken, "before": mutant.before, "after": mutant.after,
-                "result": result, "by": by, "seconds": round(time.monotonic() - start, 1)}
+        return {
+            "id": mutant.id,
+            "file": mutant.file,
+            "line": mutant.line,
+            "function": mutant.function,
+            "code": mutant.code,
+            "broken": mutant.broken,
+            "before": mutant.before,
+            "after": mutant.after,
+            "result": result,
+            "by": by,
+            "seconds": round(time.monotonic() - start, 1),
+        }
 
     def outcome(self, mutant: Mutant) -> tuple[str, str]:
         """What became of it, and at which test."""
@@ -378,11 +482,28 @@ class Worker:
         environment |= {"MUTATE_WORDS": json.dumps(words), "MUTATE_AT": str(at)}
         if isa != next(iter(self.original.isas)):
             environment["FASTLOSS_ISA"] = isa
-        options = ["-p", "tools.mutate", "-p", "no:cacheprovider", "-x", "-q", "--tb=short", "--no-header",
-                   "-m", "not slow and not exhaustive", *files]
+        options = [
+            "-p",
+            "tools.mutate",
+            "-p",
+            "no:cacheprovider",
+            "-x",
+            "-q",
+            "--tb=short",
+            "--no-header",
+            "-m",
+            "not slow and not exhaustive",
+            *files,
+        ]
         with open(self.tree / "output", "w+") as output:
-            process = subprocess.Popen([sys.executable, "-m", "pytest", *options], cwd=self.tree,
-                                       env=environment, stdout=output, stderr=output, start_new_session=True)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", *options],
+                cwd=self.tree,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
             code = patient(process)
             if code in (0, None, -signal.SIGPROF):
                 return ("survived", "") if code == 0 else ("timeout", at.read_text())
@@ -417,18 +538,28 @@ def summary(rows: list[dict[str, Any]]) -> str:
     lines = [
         f"{len(dead)} of {len(dead) + len(alive)} mutants were killed, {share(dead, alive):.1%}. Of the "
         f"survivors {len(alive) - len(open_)} are listed in tools/mutants.md as those that no test can kill; "
-        f"without them it is {share(dead, open_):.1%}. {broken} more did not compile.", "",
-        "| file | killed | of them by time | survived | of them listed |", "|---|---|---|---|---|"]
+        f"without them it is {share(dead, open_):.1%}. {broken} more did not compile.",
+        "",
+        "| file | killed | of them by time | survived | of them listed |",
+        "|---|---|---|---|---|",
+    ]
     for file in sorted({r["file"] for r in dead + alive}):
         count = Counter(r["result"] for r in rows if r["file"] == file)
         here = sum(r["file"] == file and r["id"] in known for r in alive)
-        lines.append(f"| `{file}` | {count['killed'] + count['timeout']} | {count['timeout']} | "
-                     f"{count['survived'] + count['same code']} | {here} |")
-    for title, chosen in (("Survivors that are not listed", open_),
-                          ("Listed, but killed", [r for r in dead if r["id"] in known])):
+        lines.append(
+            f"| `{file}` | {count['killed'] + count['timeout']} | {count['timeout']} | "
+            f"{count['survived'] + count['same code']} | {here} |"
+        )
+    for title, chosen in (
+        ("Survivors that are not listed", open_),
+        ("Listed, but killed", [r for r in dead if r["id"] in known]),
+    ):
         lines += ["", f"{title}:", ""] * bool(chosen)
-        lines += [f"- `{r['id']}` {r['file']}:{r['line']}, {r['function']}, {r['result']} {r['by']}: "
-                  f"`{r['code']}` -> `{r['broken']}`" for r in chosen]
+        lines += [
+            f"- `{r['id']}` {r['file']}:{r['line']}, {r['function']}, {r['result']} {r['by']}: "
+            f"`{r['code']}` -> `{r['broken']}`"
+            for r in chosen
+        ]
     killers = Counter(re.sub(r"\[.*", "", r["by"]) for r in dead).most_common(12)
     lines += ["", "What killed most: " + ", ".join(f"{n} {name}" for name, n in killers) + "."]
     return "\n".join(lines)
@@ -444,8 +575,14 @@ def read(report: Path | None) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in map(json.loads, report.read_text().splitlines())}
 
 
-def run_all(order: list[Mutant], count: int, jobs: int, report: Path | None,
-            done: dict[str, dict[str, Any]], passes: bool) -> list[dict[str, Any]]:
+def run_all(
+    order: list[Mutant],
+    count: int,
+    jobs: int,
+    report: Path | None,
+    done: dict[str, dict[str, Any]],
+    passes: bool,
+) -> list[dict[str, Any]]:
     """The first `count` of the order that compile; what is done already is not done again."""
     lock, rows, running, trouble = threading.Lock(), [], 0, ""
     with tempfile.TemporaryDirectory(prefix="mutate-") as work, ThreadPoolExecutor(jobs) as pool:
@@ -502,13 +639,22 @@ def main() -> None:
     parser.add_argument("--listed", action="store_true", help="those of tools/mutants.md")
     parser.add_argument("--show", nargs="+", default=[], metavar="ID", help="what these mutants change")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--report", type=Path, metavar="FILE",
-                        help="JSON lines; what is there is not run again")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="JSON lines; what is there is not run again"
+    )
     parser.add_argument("--summary", action="store_true", help="of the report, and nothing is run")
-    parser.add_argument("--passes", action="store_true",
-                        help="the tests are known to pass: do not begin with those of the tree as it is")
-    parser.add_argument("--at-least", type=float, default=0.0, metavar="SHARE",
-                        help="fail where fewer of those that can be killed are")
+    parser.add_argument(
+        "--passes",
+        action="store_true",
+        help="the tests are known to pass: do not begin with those of the tree as it is",
+    )
+    parser.add_argument(
+        "--at-least",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="fail where fewer of those that can be killed are",
+    )
     options = parser.parse_args()
     mutants, known, done = every_mutant(), listed(), read(options.report)
     if options.show:
@@ -518,8 +664,12 @@ def main() -> None:
         return
     wanted = known if options.listed else set(options.id)
     mutants.sort(key=lambda m: hashlib.sha256(f"{options.seed} {m.id}".encode()).digest())
-    order = [m for m in mutants if options.only in (None, m.file)
-             and (m.id in wanted if wanted else options.report or m.id not in known)]
+    order = [
+        m
+        for m in mutants
+        if options.only in (None, m.file)
+        and (m.id in wanted if wanted else options.report or m.id not in known)
+    ]
     if options.summary:
         rows = [done[m.id] for m in mutants if m.id in done]
     elif wanted:

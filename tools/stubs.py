@@ -86,8 +86,12 @@ def argument(parameter: inspect.Parameter) -> Argument:
     type_ = TYPES.get(parameter.name, parameter.annotation)
     if type_ in ("Any", parameter.empty):
         type_ = "ArrayLike | None" if parameter.default is None else "ArrayLike"
-    return Argument(parameter.name, type_, source(parameter.default) if optional else None,
-                    parameter.kind is parameter.KEYWORD_ONLY)
+    return Argument(
+        parameter.name,
+        type_,
+        source(parameter.default) if optional else None,
+        parameter.kind is parameter.KEYWORD_ONLY,
+    )
 
 
 TYPES = {"normalizer": "float | None", "n_threads": "int | None", "axis": "int"}
@@ -105,8 +109,15 @@ def returned(function: Callable[..., Any]) -> str:
     return {"np.ndarray": ARRAY}.get(text := inspect.signature(function).return_annotation, text)
 
 
-def definition(name: str, args: Sequence[Argument], result: str, *, method: bool, doc: str | None = None,
-               overloaded: bool = False) -> str:
+def definition(
+    name: str,
+    args: Sequence[Argument],
+    result: str,
+    *,
+    method: bool,
+    doc: str | None = None,
+    overloaded: bool = False,
+) -> str:
     """The lines of one function, wrapped; a docstring goes to the first of several overloads."""
     words = ["self"] * method + [str(a) for a in args if not a.keyword]
     keywords = [str(a) for a in args if a.keyword]
@@ -131,11 +142,14 @@ def quoted(doc: str) -> str:
     return f'"""{doc}"""' if "\n" not in doc else f'"""{doc}\n"""'
 
 
-def overloads(name: str, variants: Iterable[tuple[Sequence[Argument], str]], doc: str | None, *,
-              method: bool = True) -> list[str]:
+def overloads(
+    name: str, variants: Iterable[tuple[Sequence[Argument], str]], doc: str | None, *, method: bool = True
+) -> list[str]:
     several = list(variants)
-    return [definition(name, args, result, method=method, doc=None if i else doc, overloaded=len(several) > 1)
-            for i, (args, result) in enumerate(several)]
+    return [
+        definition(name, args, result, method=method, doc=None if i else doc, overloaded=len(several) > 1)
+        for i, (args, result) in enumerate(several)
+    ]
 
 
 def into(name: str, variable: str) -> tuple[tuple[Argument, str], tuple[Argument, str]]:
@@ -160,30 +174,45 @@ def loss_class(loss: Any) -> str:
 
     lines = [
         *overloads("__call__", [([*operands, r, *options], value) for r, value in reductions], None),
-        *overloads("value_and_grad",
-                   [([*operands, r, *options, o], f"tuple[{value}, {grad}]")
-                    for r, value in reductions for o, grad in outs], doc("value_and_grad")),
-        *overloads("grad", [([*operands, any_reduction, *options, o], grad) for o, grad in outs],
-                   doc("grad")),
+        *overloads(
+            "value_and_grad",
+            [
+                ([*operands, r, *options, o], f"tuple[{value}, {grad}]")
+                for r, value in reductions
+                for o, grad in outs
+            ],
+            doc("value_and_grad"),
+        ),
+        *overloads(
+            "grad", [([*operands, any_reduction, *options, o], grad) for o, grad in outs], doc("grad")
+        ),
     ]
     if hasattr(loss, "grad_and_hess"):
-        lines += overloads("grad_and_hess",
-                           [([*operands, any_reduction, *options, o, h], f"tuple[{grad}, {hess}]")
-                            for o, grad in outs for h, hess in hess_outs], doc("grad_and_hess"))
+        lines += overloads(
+            "grad_and_hess",
+            [
+                ([*operands, any_reduction, *options, o, h], f"tuple[{grad}, {hess}]")
+                for o, grad in outs
+                for h, hess in hess_outs
+            ],
+            doc("grad_and_hess"),
+        )
     if hasattr(loss, "hvp"):
         vector = Argument("vector", "ArrayLike", keyword=False)
-        lines += overloads("hvp",
-                           [([*operands, vector, any_reduction, *options, o], grad) for o, grad in outs],
-                           doc("hvp"))
+        lines += overloads(
+            "hvp", [([*operands, vector, any_reduction, *options, o], grad) for o, grad in outs], doc("hvp")
+        )
     if hasattr(loss, "rows"):
         unweighted = without(options, "sample_weight", "normalizer")
         lines += overloads("rows", [([*operands, *unweighted], "_Rows")], doc("rows"))
 
     if hasattr(loss, "value_and_grads"):
         pair = Argument("outs", "tuple[Any, Any] | None", "None")
-        lines += overloads("value_and_grads",
-                           [([*operands, r, *options, pair], f"tuple[{value}, _Grads]")
-                            for r, value in reductions], doc("value_and_grads"))
+        lines += overloads(
+            "value_and_grads",
+            [([*operands, r, *options, pair], f"tuple[{value}, _Grads]") for r, value in reductions],
+            doc("value_and_grads"),
+        )
     if start := loss._intercept:
         lines += overloads("intercept", [(arguments(start), returned(start))], doc("intercept"))
     if loss.facts.inverse_link:
@@ -208,8 +237,10 @@ def metric_class(metric: Any) -> str:
     if "reduction" in names:
         at = names.index("reduction")
         of_any = [("str", '"mean"', "Any")] if "k" in names else REDUCTIONS
-        variants = [([*args[:at], Argument("reduction", type_, default), *args[at + 1:]], value)
-                    for type_, default, value in of_any]
+        variants = [
+            ([*args[:at], Argument("reduction", type_, default), *args[at + 1 :]], value)
+            for type_, default, value in of_any
+        ]
     return instance(metric, "", overloads("__call__", variants, None))
 
 
@@ -222,8 +253,9 @@ def instance(thing: Any, base: str, lines: Iterable[str]) -> str:
     return head + "\n".join(lines) + f"\n\n{thing.__name__}: {name}\n" + quoted(doc) + "\n"
 
 
-def with_out(name: str, function: Callable[..., Any], result: str, *, method: bool = True,
-             doc: bool = True) -> list[str]:
+def with_out(
+    name: str, function: Callable[..., Any], result: str, *, method: bool = True, doc: bool = True
+) -> list[str]:
     """A function that writes its last result to `out`."""
     args = without(arguments(function), "out", "self")
     variants = [([*args, o], result.format(array)) for o, array in into("out", "_Out")]
@@ -238,8 +270,12 @@ def gather_class(gather: Any) -> str:
 def stub() -> str:
     """The text of fastloss/__init__.pyi."""
     config = textwrap.indent(inspect.getdoc(fl.show_config) or "", "    ").strip() + "\n    "
-    common = [definition(name, [], "Any", method=True, doc=inspect.getdoc(getattr(type(fl.mae), name)))
-              .replace("(self)", "(self, *args: Any, **kwargs: Any)") for name in COMMON]
+    common = [
+        definition(name, [], "Any", method=True, doc=inspect.getdoc(getattr(type(fl.mae), name))).replace(
+            "(self)", "(self, *args: Any, **kwargs: Any)"
+        )
+        for name in COMMON
+    ]
     bind = textwrap.indent(str(inspect.getdoc(fl.Loss.bind)), " " * 8).strip()
     parts = [HEAD.format(show_config=config, common="\n".join(common), bind=f"{bind}\n        ")]
     parts += [loss_class(loss) for loss in fl.losses.values()]

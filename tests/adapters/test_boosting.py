@@ -47,8 +47,9 @@ def test_multiclass(library, weighted, hessian, factor, rng):
     weight = rng.uniform(0, 2, 60) if weighted else None
     objective = OBJECTIVES[library]("cross_entropy", hessian=hessian, label_smoothing=0.1)
     grad, hess = objective(scores, Dataset(y, weight))
-    want = fl.cross_entropy.grad_and_hess(scores.astype("f8"), y, reduction="sum", sample_weight=weight,
-                                          label_smoothing=0.1)
+    want = fl.cross_entropy.grad_and_hess(
+        scores.astype("f8"), y, reduction="sum", sample_weight=weight, label_smoothing=0.1
+    )
     np.testing.assert_allclose(grad, want[0], rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(hess, factor * want[1], rtol=1e-5)
     for array in (grad, hess):
@@ -89,9 +90,19 @@ def test_errors_name_the_row(rng):
 
 
 ELEMENTWISE = {
-    BCE: {}, "half_squared": {}, "mse": {}, "huber": {"delta": 0.5}, "poisson": {}, "gamma": {},
-    "tweedie": {"power": 1.3}, "expectile": {"tau": 0.2}, "log_cosh": {}, "binary_focal": {"gamma": 1.5},
-    "gaussian_nll": {"var": 2.0}, "squared_hinge": {"labels": "01"}, "soft_margin": {"labels": "01"},
+    BCE: {},
+    "half_squared": {},
+    "mse": {},
+    "huber": {"delta": 0.5},
+    "poisson": {},
+    "gamma": {},
+    "tweedie": {"power": 1.3},
+    "expectile": {"tau": 0.2},
+    "log_cosh": {},
+    "binary_focal": {"gamma": 1.5},
+    "gaussian_nll": {"var": 2.0},
+    "squared_hinge": {"labels": "01"},
+    "soft_margin": {"labels": "01"},
 }
 
 
@@ -103,8 +114,9 @@ def test_elementwise(library, weighted, name, rng):
     weight = rng.integers(0, 3, 80).astype("f4") if weighted else None
     objective = OBJECTIVES[library](getattr(fl, name), **ELEMENTWISE[name], hessian="exact", min_hessian=0.01)
     grad, hess = objective(scores, Dataset(y, weight))
-    want = getattr(fl, name).grad_and_hess(scores.astype("f8"), y.astype("f8"), reduction="sum",
-                                           sample_weight=weight, **ELEMENTWISE[name])
+    want = getattr(fl, name).grad_and_hess(
+        scores.astype("f8"), y.astype("f8"), reduction="sum", sample_weight=weight, **ELEMENTWISE[name]
+    )
     np.testing.assert_allclose(grad, want[0], rtol=1e-5, atol=1e-6)
     floor = 0.01 * (1 if weight is None else weight)
     np.testing.assert_allclose(hess, np.maximum(want[1], floor), rtol=1e-5, atol=1e-6)
@@ -137,8 +149,9 @@ def test_the_floor_of_negative_hessians(rng):
     scores, y = multi("xgboost", rng)
     exact = fl.focal.grad_and_hess(scores, y, reduction="sum")[1]
     assert exact.min() < 0
-    np.testing.assert_array_equal(xgboost_objective("focal")(scores, Dataset(y))[1],
-                                  np.maximum(exact, np.float32(1e-16)))
+    np.testing.assert_array_equal(
+        xgboost_objective("focal")(scores, Dataset(y))[1], np.maximum(exact, np.float32(1e-16))
+    )
     silent = np.arange(60.0) % 2
     hess = xgboost_objective("focal", min_hessian=0.1)(scores, Dataset(y, silent))[1]
     assert (hess[::2] == 0).all() and hess[1::2].min() == np.float32(0.1)
@@ -149,11 +162,18 @@ CLASS_WEIGHT = np.array([1.0, 2.0, 0.5, 3.0, 0.0])
 
 @each_library
 @weighted
-@pytest.mark.parametrize("name, own", [("cross_entropy", {"hessian": 1.0}), ("brier", {"hessian": 0.25}),
-                                       ("multiclass_hinge", {}), ("categorical_hinge", {}),
-                                       ("cross_entropy", {"hessian": 1.0, "ignore_index": 2}),
-                                       ("cross_entropy", {"hessian": 1.0, "class_weight": CLASS_WEIGHT}),
-                                       ("multi_margin", {"hessian": 1.0, "class_weight": CLASS_WEIGHT})])
+@pytest.mark.parametrize(
+    "name, own",
+    [
+        ("cross_entropy", {"hessian": 1.0}),
+        ("brier", {"hessian": 0.25}),
+        ("multiclass_hinge", {}),
+        ("categorical_hinge", {}),
+        ("cross_entropy", {"hessian": 1.0, "ignore_index": 2}),
+        ("cross_entropy", {"hessian": 1.0, "class_weight": CLASS_WEIGHT}),
+        ("multi_margin", {"hessian": 1.0, "class_weight": CLASS_WEIGHT}),
+    ],
+)
 def test_a_constant_hessian_has_the_weight_of_its_row(library, weighted, name, own, rng):
     scores, y = multi(library, rng)
     ignored = own.get("ignore_index", -100)
@@ -170,8 +190,9 @@ def test_a_constant_hessian_has_the_weight_of_its_row(library, weighted, name, o
 
 def test_class_weights_of_smoothed_and_soft_targets(rng):
     scores, y = multi("xgboost", rng)
-    objective = xgboost_objective("cross_entropy", hessian=1.0, class_weight=CLASS_WEIGHT,
-                                  label_smoothing=0.1)
+    objective = xgboost_objective(
+        "cross_entropy", hessian=1.0, class_weight=CLASS_WEIGHT, label_smoothing=0.1
+    )
     q = 0.9 * np.eye(5)[y] + 0.1 / 5
     for target in (y, np.eye(5)[y]):
         np.testing.assert_allclose(objective(target, scores)[1][:, 0], q @ CLASS_WEIGHT, rtol=1e-6)
@@ -181,18 +202,26 @@ def test_class_weights_of_smoothed_and_soft_targets(rng):
 def test_the_floor_has_the_weight_of_its_row(hessian):
     scores, y = np.zeros((4, 3)), np.array([0, -100, 1, 2])
     scores[:, 0] = -200  # a Hessian of 0 there
-    objective = lightgbm_objective("cross_entropy", hessian=hessian, min_hessian=0.5,
-                                   class_weight=[1.0, 0.5, 0.0])
+    objective = lightgbm_objective(
+        "cross_entropy", hessian=hessian, min_hessian=0.5, class_weight=[1.0, 0.5, 0.0]
+    )
     np.testing.assert_array_equal(objective(y, scores, [1.0, 1.0, 3.0, 1.0])[1][:, 0], [0.5, 0, 0.75, 0])
 
 
 FLOORED = [
-    (BCE, {}, (300,), "labels"), (BCE, {}, (30, 10), "labels"), ("binary_focal", {}, (300,), "labels"),
-    ("cross_entropy", {}, (37, 2), "labels"), ("cross_entropy", {}, (37, 5), "labels"),
-    ("cross_entropy", {"ignore_index": 1}, (37, 28), "labels"), ("cross_entropy", {}, (5, 70), "labels"),
-    ("cross_entropy", {}, (3, 3000), "labels"), ("cross_entropy", {"softcap": 3.0}, (37, 5), "labels"),
-    ("cross_entropy", {"label_smoothing": 0.1}, (37, 5), "labels"), ("cross_entropy", {}, (37, 5), "soft"),
-    ("focal", {}, (37, 5), "labels"), ("focal", {}, (37, 70), "soft"),
+    (BCE, {}, (300,), "labels"),
+    (BCE, {}, (30, 10), "labels"),
+    ("binary_focal", {}, (300,), "labels"),
+    ("cross_entropy", {}, (37, 2), "labels"),
+    ("cross_entropy", {}, (37, 5), "labels"),
+    ("cross_entropy", {"ignore_index": 1}, (37, 28), "labels"),
+    ("cross_entropy", {}, (5, 70), "labels"),
+    ("cross_entropy", {}, (3, 3000), "labels"),
+    ("cross_entropy", {"softcap": 3.0}, (37, 5), "labels"),
+    ("cross_entropy", {"label_smoothing": 0.1}, (37, 5), "labels"),
+    ("cross_entropy", {}, (37, 5), "soft"),
+    ("focal", {}, (37, 5), "labels"),
+    ("focal", {}, (37, 70), "soft"),
 ]
 
 
@@ -280,8 +309,11 @@ def test_soft_targets_of_models_of_several_outputs(rng):
     np.testing.assert_allclose(grad, scores - soft, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("shapes", [((3, 2), (2, 3)), ((6,), (2, 3)), ((2, 3), (6,)), ((1, 6), (6, 1)),
-                                    ((6,), (1, 6)), ((6,), (6, 1, 1))], ids=str)
+@pytest.mark.parametrize(
+    "shapes",
+    [((3, 2), (2, 3)), ((6,), (2, 3)), ((2, 3), (6,)), ((1, 6), (6, 1)), ((6,), (1, 6)), ((6,), (6, 1, 1))],
+    ids=str,
+)
 def test_only_a_column_is_as_good_as_a_vector(shapes):
     label, score = np.arange(6.0).reshape(shapes[0]), np.zeros(shapes[1], "f4")
     for given in (Dataset(label), label):
@@ -301,8 +333,11 @@ def test_a_column_is_as_good_as_a_vector():
 @each_library
 def test_a_dataset_without_labels(library):
     none = Dataset([])
-    for adapter, score in ((OBJECTIVES[library]("mse"), np.zeros(3)), (METRICS[library]("mse"), np.zeros(3)),
-                           (OBJECTIVES[library]("cross_entropy"), np.zeros((3, 2)))):
+    for adapter, score in (
+        (OBJECTIVES[library]("mse"), np.zeros(3)),
+        (METRICS[library]("mse"), np.zeros(3)),
+        (OBJECTIVES[library]("cross_entropy"), np.zeros((3, 2))),
+    ):
         for none.get_label in (lambda: np.empty(0, "f4"), lambda: None):
             with pytest.raises(ValueError, match="the dataset has no labels"):
                 adapter(scores_as(library, score), none)
@@ -322,8 +357,11 @@ def test_labels_are_converted_once_a_dataset(rng, monkeypatch):
     objective, dataset = lightgbm_objective("cross_entropy"), Dataset(y)
     conversions = []
     convert = type(objective)._as_integers
-    monkeypatch.setattr(type(objective), "_as_integers",
-                        lambda self, labels: (conversions.append(1), convert(self, labels))[1])
+    monkeypatch.setattr(
+        type(objective),
+        "_as_integers",
+        lambda self, labels: (conversions.append(1), convert(self, labels))[1],
+    )
     want = objective(scores, dataset)
     dataset.copies = True  # XGBoost's way
     np.testing.assert_array_equal(objective(scores, dataset), want)
@@ -387,9 +425,14 @@ def test_objects_are_pickled_and_say_what_they_are(library, rng):
 def test_metrics(library, weighted, rng):
     scores, y = multi(library, rng)
     weight = rng.uniform(0, 2, 60) if weighted else None
-    for name, higher, own in (("cross_entropy", False, {"label_smoothing": 0.1}), ("accuracy", True, {}),
-                              ("top_k_accuracy", True, {"k": 3}), ("zero_one", False, {}),
-                              ("perplexity", False, {}), ("brier", False, {})):
+    for name, higher, own in (
+        ("cross_entropy", False, {"label_smoothing": 0.1}),
+        ("accuracy", True, {}),
+        ("top_k_accuracy", True, {"k": 3}),
+        ("zero_one", False, {}),
+        ("perplexity", False, {}),
+        ("brier", False, {}),
+    ):
         want = getattr(fl, name)(scores, y, sample_weight=weight, **own)
         for given in (name, getattr(fl, name)):
             metric = METRICS[library](given, **own)
@@ -407,54 +450,67 @@ def test_metrics(library, weighted, rng):
 
 
 @each_library
-@pytest.mark.parametrize("args, options, error, message", [
-    (("no_such",), {}, ValueError, "loss = 'no_such' is not one of"),
-    ((3,), {}, TypeError, "loss is 3: it must be a loss of fastloss or its name"),
-    ((fl.accuracy,), {}, TypeError, "must be a loss"),
-    (("cosine_distance",), {}, ValueError, "compares vectors"),
-    (("cross_entropy",), {"hessian": "best"}, ValueError, "hessian = 'best' must be"),
-    (("cross_entropy",), {"hessian": "majorize"}, ValueError, "cross_entropy has no bound here"),
-    (("mse",), {"hessian": "majorize"}, ValueError, "mse has no bound here"),
-    (("cross_entropy",), {"hessian": 0}, ValueError, "hessian"),
-    (("focal",), {"hessian": "upper"}, ValueError, "it is for cross_entropy"),
-    (("cross_entropy",), {"hessian": "lightgbm", "z_loss": 0.1}, ValueError, "without z_loss"),
-    (("cross_entropy",), {"hessian": "upper", "softcap": 3.0}, ValueError, "without z_loss and softcap"),
-    (("brier",), {}, ValueError, "brier has no Hessian here: hessian=1.0"),
-    (("mse",), {"min_hessian": 0}, ValueError, "min_hessian"),
-    (("mse",), {"min_hessian": 1e-40}, ValueError, "normal number in float32"),
-    (("mse",), {"min_hessian": 1e60}, ValueError, "min_hessian = 1e[+]60 must be a normal number in float32"),
-    (("mse",), {"hessian": 1e60}, ValueError, "hessian = 1e[+]60 must be a normal number in float32"),
-    (("mse",), {"hessian": 1e-60}, ValueError, "hessian = 1e-60 must be a normal number in float32"),
-    (("log_loss",), {}, ValueError, "is of probabilities .* take 'cross_entropy'"),
-    ((fl.nll,), {"hessian": 1.0}, ValueError, "take 'cross_entropy'"),
-    (("binary_cross_entropy",), {}, ValueError, "take 'binary_cross_entropy_with_logits'"),
-    (("brier_from_probabilities",), {"hessian": 1.0}, ValueError, "take 'brier'"),
-    (("kl_div",), {"hessian": 1.0}, ValueError, "take 'kl_div_with_logits'"),
-    (("mse",), {"delta": 1}, TypeError, "delta"),
-    (("huber",), {"delta": -1}, ValueError, "delta"),
-    (("mse",), {"reduction": "mean"}, TypeError, "reduction is not for the caller"),
-    (("cross_entropy",), {"axis": 0}, TypeError, "axis is not for the caller"),
-    (("mse",), {"n_threads": 0}, ValueError, "n_threads"),
-], ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize(
+    "args, options, error, message",
+    [
+        (("no_such",), {}, ValueError, "loss = 'no_such' is not one of"),
+        ((3,), {}, TypeError, "loss is 3: it must be a loss of fastloss or its name"),
+        ((fl.accuracy,), {}, TypeError, "must be a loss"),
+        (("cosine_distance",), {}, ValueError, "compares vectors"),
+        (("cross_entropy",), {"hessian": "best"}, ValueError, "hessian = 'best' must be"),
+        (("cross_entropy",), {"hessian": "majorize"}, ValueError, "cross_entropy has no bound here"),
+        (("mse",), {"hessian": "majorize"}, ValueError, "mse has no bound here"),
+        (("cross_entropy",), {"hessian": 0}, ValueError, "hessian"),
+        (("focal",), {"hessian": "upper"}, ValueError, "it is for cross_entropy"),
+        (("cross_entropy",), {"hessian": "lightgbm", "z_loss": 0.1}, ValueError, "without z_loss"),
+        (("cross_entropy",), {"hessian": "upper", "softcap": 3.0}, ValueError, "without z_loss and softcap"),
+        (("brier",), {}, ValueError, "brier has no Hessian here: hessian=1.0"),
+        (("mse",), {"min_hessian": 0}, ValueError, "min_hessian"),
+        (("mse",), {"min_hessian": 1e-40}, ValueError, "normal number in float32"),
+        (
+            ("mse",),
+            {"min_hessian": 1e60},
+            ValueError,
+            "min_hessian = 1e[+]60 must be a normal number in float32",
+        ),
+        (("mse",), {"hessian": 1e60}, ValueError, "hessian = 1e[+]60 must be a normal number in float32"),
+        (("mse",), {"hessian": 1e-60}, ValueError, "hessian = 1e-60 must be a normal number in float32"),
+        (("log_loss",), {}, ValueError, "is of probabilities .* take 'cross_entropy'"),
+        ((fl.nll,), {"hessian": 1.0}, ValueError, "take 'cross_entropy'"),
+        (("binary_cross_entropy",), {}, ValueError, "take 'binary_cross_entropy_with_logits'"),
+        (("brier_from_probabilities",), {"hessian": 1.0}, ValueError, "take 'brier'"),
+        (("kl_div",), {"hessian": 1.0}, ValueError, "take 'kl_div_with_logits'"),
+        (("mse",), {"delta": 1}, TypeError, "delta"),
+        (("huber",), {"delta": -1}, ValueError, "delta"),
+        (("mse",), {"reduction": "mean"}, TypeError, "reduction is not for the caller"),
+        (("cross_entropy",), {"axis": 0}, TypeError, "axis is not for the caller"),
+        (("mse",), {"n_threads": 0}, ValueError, "n_threads"),
+    ],
+    ids=lambda v: str(v)[:30],
+)
 def test_objectives_that_cannot_be(library, args, options, error, message):
     with pytest.raises(error, match=message):
         OBJECTIVES[library](*args, **options)
 
 
 @each_library
-@pytest.mark.parametrize("name, options, error, message", [
-    ("no_such", {}, ValueError, "metric = 'no_such' is not one of"),
-    ("entropy", {}, ValueError, "has no target"),
-    ("cosine_embedding", {}, ValueError, "compares vectors"),
-    ("top_k_accuracy", {"k": [1, 2]}, ValueError, "must be an integer"),
-    ("accuracy", {"k": 2}, TypeError, "k"),
-    ("top_k_accuracy", {"k": -3}, ValueError, "k = -3 must be >= 1"),
-    ("top_k_accuracy", {"ties": "both"}, ValueError, "ties = 'both' is unknown"),
-    ("binary_accuracy", {"threshold": np.nan}, ValueError, "threshold = nan must be finite"),
-    ("binary_accuracy", {"labels": "10"}, ValueError, "labels = '10' is unknown"),
-    ("accuracy", {"ignore_index": 0.5}, TypeError, "ignore_index = 0.5 must be an integer"),
-    ("huber", {"delta": -1}, ValueError, "delta"),
-], ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize(
+    "name, options, error, message",
+    [
+        ("no_such", {}, ValueError, "metric = 'no_such' is not one of"),
+        ("entropy", {}, ValueError, "has no target"),
+        ("cosine_embedding", {}, ValueError, "compares vectors"),
+        ("top_k_accuracy", {"k": [1, 2]}, ValueError, "must be an integer"),
+        ("accuracy", {"k": 2}, TypeError, "k"),
+        ("top_k_accuracy", {"k": -3}, ValueError, "k = -3 must be >= 1"),
+        ("top_k_accuracy", {"ties": "both"}, ValueError, "ties = 'both' is unknown"),
+        ("binary_accuracy", {"threshold": np.nan}, ValueError, "threshold = nan must be finite"),
+        ("binary_accuracy", {"labels": "10"}, ValueError, "labels = '10' is unknown"),
+        ("accuracy", {"ignore_index": 0.5}, TypeError, "ignore_index = 0.5 must be an integer"),
+        ("huber", {"delta": -1}, ValueError, "delta"),
+    ],
+    ids=lambda v: str(v)[:30],
+)
 def test_metrics_that_cannot_be(library, name, options, error, message):
     with pytest.raises(error, match=message):
         METRICS[library](name, **options)
@@ -462,10 +518,18 @@ def test_metrics_that_cannot_be(library, name, options, error, message):
 
 @each_library
 def test_metrics_that_can_be(library, recwarn):
-    for name, own in (("top_k_accuracy", {"k": 50}), ("accuracy", {"ignore_index": 1}),
-                      ("perplexity", {"ignore_index": 1}), ("perplexity", {"ignore_index": None}),
-                      ("binary_accuracy", {"labels": "pm1"}), ("log_loss", {}), ("nll", {}),
-                      ("binary_cross_entropy", {}), ("brier_from_probabilities", {}), ("kl_div", {})):
+    for name, own in (
+        ("top_k_accuracy", {"k": 50}),
+        ("accuracy", {"ignore_index": 1}),
+        ("perplexity", {"ignore_index": 1}),
+        ("perplexity", {"ignore_index": None}),
+        ("binary_accuracy", {"labels": "pm1"}),
+        ("log_loss", {}),
+        ("nll", {}),
+        ("binary_cross_entropy", {}),
+        ("brier_from_probabilities", {}),
+        ("kl_div", {}),
+    ):
         METRICS[library](name, **own)
     OBJECTIVES[library]("poisson", log_input=False)  # of a rate, not of probabilities
     assert len(recwarn) == 0
@@ -502,8 +566,12 @@ def test_xgboost_grows_the_trees_of_its_own_objective(problem, weighted):
     X, y, weight = real_data(problem, weighted)
     built_in, objective, start, own = {
         "binary": ("binary:logistic", xgboost_objective(BCE), (0.5, 0.0), {}),
-        "classes": ("multi:softprob", xgboost_objective("cross_entropy", hessian="upper"), (0.5, 0.5),
-                    {"num_class": 10}),
+        "classes": (
+            "multi:softprob",
+            xgboost_objective("cross_entropy", hessian="upper"),
+            (0.5, 0.5),
+            {"num_class": 10},
+        ),
         "regression": ("reg:squarederror", xgboost_objective("half_squared"), (150.0, 150.0), {}),
     }[problem]
     params = {"max_depth": 4, "nthread": 1, **own}
@@ -549,19 +617,40 @@ def test_lightgbm_starts_where_the_loss_is_least():
 def test_estimators_of_xgboost(problem, weighted):
     xgboost = pytest.importorskip("xgboost", reason="XGBoost is optional")
     X, y, weight = real_data(problem, weighted)
-    kind, name, own = {"binary": (xgboost.XGBClassifier, BCE, {}),
-                       "classes": (xgboost.XGBClassifier, "cross_entropy", {"num_class": 10}),
-                       "regression": (xgboost.XGBRegressor, "half_squared", {})}[problem]
+    kind, name, own = {
+        "binary": (xgboost.XGBClassifier, BCE, {}),
+        "classes": (xgboost.XGBClassifier, "cross_entropy", {"num_class": 10}),
+        "regression": (xgboost.XGBRegressor, "half_squared", {}),
+    }[problem]
     base = pytest.importorskip("sklearn.base", reason="scikit-learn is optional")
-    model = kind(n_estimators=4, max_depth=3, n_jobs=1, base_score=0.5, objective=xgboost_objective(name),
-                 eval_metric=xgboost_metric(name))
-    model = base.clone(model).fit(X, y, sample_weight=weight, eval_set=[(X, y)],
-                                  sample_weight_eval_set=None if weight is None else [weight], verbose=False)
+    model = kind(
+        n_estimators=4,
+        max_depth=3,
+        n_jobs=1,
+        base_score=0.5,
+        objective=xgboost_objective(name),
+        eval_metric=xgboost_metric(name),
+    )
+    model = base.clone(model).fit(
+        X,
+        y,
+        sample_weight=weight,
+        eval_set=[(X, y)],
+        sample_weight_eval_set=None if weight is None else [weight],
+        verbose=False,
+    )
     evals, data = {}, xgboost.DMatrix(X, y, weight=weight)
     start = 0.0 if problem == "binary" else 0.5  # the estimator's is a probability
-    booster = xgboost.train({"max_depth": 3, "nthread": 1, "base_score": start, **own}, data, 4,
-                            obj=xgboost_objective(name), custom_metric=xgboost_metric(name),
-                            evals=[(data, "train")], evals_result=evals, verbose_eval=False)
+    booster = xgboost.train(
+        {"max_depth": 3, "nthread": 1, "base_score": start, **own},
+        data,
+        4,
+        obj=xgboost_objective(name),
+        custom_metric=xgboost_metric(name),
+        evals=[(data, "train")],
+        evals_result=evals,
+        verbose_eval=False,
+    )
     raw = model.predict(X, output_margin=True)
     np.testing.assert_allclose(raw, booster.predict(data, output_margin=True), rtol=1e-5, atol=1e-5)
     history = evals["train"][name]
@@ -578,18 +667,32 @@ def test_estimators_of_lightgbm(problem, weighted):
     lightgbm = pytest.importorskip("lightgbm", reason="LightGBM is optional")
     base = pytest.importorskip("sklearn.base", reason="scikit-learn is optional")
     X, y, weight = real_data(problem, weighted)
-    kind, name, own = {"binary": (lightgbm.LGBMClassifier, BCE, {}),
-                       "classes": (lightgbm.LGBMClassifier, "cross_entropy", {"num_class": 10}),
-                       "regression": (lightgbm.LGBMRegressor, "half_squared", {})}[problem]
+    kind, name, own = {
+        "binary": (lightgbm.LGBMClassifier, BCE, {}),
+        "classes": (lightgbm.LGBMClassifier, "cross_entropy", {"num_class": 10}),
+        "regression": (lightgbm.LGBMRegressor, "half_squared", {}),
+    }[problem]
     model = kind(n_estimators=4, num_leaves=8, n_jobs=1, verbose=-1, objective=lightgbm_objective(name))
-    model = base.clone(model).fit(X, y, sample_weight=weight, eval_set=[(X, y)], eval_sample_weight=[weight],
-                                  eval_metric=lightgbm_metric(name))
+    model = base.clone(model).fit(
+        X,
+        y,
+        sample_weight=weight,
+        eval_set=[(X, y)],
+        eval_sample_weight=[weight],
+        eval_metric=lightgbm_metric(name),
+    )
     history = {}
     data = lightgbm.Dataset(X, y, weight=weight)
     params = {"num_leaves": 8, "num_threads": 1, "verbose": -1, "objective": lightgbm_objective(name), **own}
-    booster = lightgbm.train(params, data, 4, valid_sets=[data], valid_names=["train"],
-                             feval=[lightgbm_metric(name), lightgbm_metric(name, name="again")],
-                             callbacks=[lightgbm.record_evaluation(history)])
+    booster = lightgbm.train(
+        params,
+        data,
+        4,
+        valid_sets=[data],
+        valid_names=["train"],
+        feval=[lightgbm_metric(name), lightgbm_metric(name, name="again")],
+        callbacks=[lightgbm.record_evaluation(history)],
+    )
     raw = model.predict(X, raw_score=True)
     np.testing.assert_allclose(raw, booster.predict(X), rtol=1e-6, atol=1e-8)
     values = history["train"][name]
@@ -603,12 +706,24 @@ def test_estimators_of_lightgbm(problem, weighted):
 def test_early_stopping_knows_that_accuracy_rises():
     lightgbm = pytest.importorskip("lightgbm", reason="LightGBM is optional")
     X, y, _ = real_data("classes", False)
-    params = {"num_leaves": 8, "num_threads": 1, "verbose": -1, "num_class": 10,
-              "objective": lightgbm_objective("cross_entropy"), "learning_rate": 0.3}
+    params = {
+        "num_leaves": 8,
+        "num_threads": 1,
+        "verbose": -1,
+        "num_class": 10,
+        "objective": lightgbm_objective("cross_entropy"),
+        "learning_rate": 0.3,
+    }
     train = lightgbm.Dataset(X[:1200], y[:1200])
     valid = lightgbm.Dataset(X[1200:], y[1200:], reference=train)
-    booster = lightgbm.train(params, train, 30, valid_sets=[valid], feval=lightgbm_metric("accuracy"),
-                             callbacks=[lightgbm.early_stopping(3, verbose=False)])
+    booster = lightgbm.train(
+        params,
+        train,
+        30,
+        valid_sets=[valid],
+        feval=lightgbm_metric("accuracy"),
+        callbacks=[lightgbm.early_stopping(3, verbose=False)],
+    )
     assert booster.best_iteration > 5
     assert booster.best_score["valid_0"]["accuracy"] > 0.85
 
@@ -618,12 +733,25 @@ def test_xgboost_with_several_outputs(strategy):
     xgboost = pytest.importorskip("xgboost", reason="XGBoost is optional")
     X, y, _ = real_data("regression", False)
     data = xgboost.DMatrix(X, np.stack([y, -y], axis=1))
-    params = {"max_depth": 3, "nthread": 1, "base_score": 0.5, "multi_strategy": strategy,
-              "tree_method": "hist"}
+    params = {
+        "max_depth": 3,
+        "nthread": 1,
+        "base_score": 0.5,
+        "multi_strategy": strategy,
+        "tree_method": "hist",
+    }
     theirs = xgboost.train({**params, "objective": "reg:squarederror"}, data, 5).predict(data)
     evals = {}
-    ours = xgboost.train(params, data, 5, obj=xgboost_objective("half_squared"), evals=[(data, "train")],
-                         custom_metric=xgboost_metric("mse"), evals_result=evals, verbose_eval=False)
+    ours = xgboost.train(
+        params,
+        data,
+        5,
+        obj=xgboost_objective("half_squared"),
+        evals=[(data, "train")],
+        custom_metric=xgboost_metric("mse"),
+        evals_result=evals,
+        verbose_eval=False,
+    )
     raw = ours.predict(data, output_margin=True)
     np.testing.assert_allclose(raw, theirs, rtol=1e-6, atol=1e-4)
     assert evals["train"]["mse"][-1] == pytest.approx(fl.mse(raw, np.stack([y, -y], axis=1)), rel=1e-5)
@@ -634,14 +762,25 @@ def test_cross_validation_of_the_libraries():
     lightgbm = pytest.importorskip("lightgbm", reason="LightGBM is optional")
     pytest.importorskip("pandas", reason="pandas is optional")
     X, y, weight = real_data("classes", True)
-    params = {"num_class": 10, "num_threads": 1, "verbose": -1,
-              "objective": lightgbm_objective("cross_entropy")}
-    history = lightgbm.cv(params, lightgbm.Dataset(X, y, weight=weight), 4, nfold=2,
-                          feval=lightgbm_metric("accuracy"))
+    params = {
+        "num_class": 10,
+        "num_threads": 1,
+        "verbose": -1,
+        "objective": lightgbm_objective("cross_entropy"),
+    }
+    history = lightgbm.cv(
+        params, lightgbm.Dataset(X, y, weight=weight), 4, nfold=2, feval=lightgbm_metric("accuracy")
+    )
     assert history["valid accuracy-mean"][-1] > 0.85
     params = {"num_class": 10, "nthread": 1, "max_depth": 3}
-    table = xgboost.cv(params, xgboost.DMatrix(X, y, weight=weight), 4, nfold=2,
-                       obj=xgboost_objective("cross_entropy"), custom_metric=xgboost_metric("accuracy"))
+    table = xgboost.cv(
+        params,
+        xgboost.DMatrix(X, y, weight=weight),
+        4,
+        nfold=2,
+        obj=xgboost_objective("cross_entropy"),
+        custom_metric=xgboost_metric("accuracy"),
+    )
     assert table["test-accuracy-mean"].iloc[-1] > 0.85
 
 
@@ -651,13 +790,20 @@ def test_focal_loss_trains(library):
     X, y, _ = real_data("classes", False)
     if library == "xgboost":
         data = module.DMatrix(X, y)
-        booster = module.train({"num_class": 10, "max_depth": 3, "nthread": 1}, data, 10,
-                               obj=xgboost_objective("focal", min_hessian=0.01))
+        booster = module.train(
+            {"num_class": 10, "max_depth": 3, "nthread": 1},
+            data,
+            10,
+            obj=xgboost_objective("focal", min_hessian=0.01),
+        )
         raw = booster.predict(data, output_margin=True)
     else:
         objective = lightgbm_objective("focal", min_hessian=0.01)
-        booster = module.train({"num_class": 10, "num_leaves": 8, "num_threads": 1, "verbose": -1,
-                                "objective": objective}, module.Dataset(X, y), 10)
+        booster = module.train(
+            {"num_class": 10, "num_leaves": 8, "num_threads": 1, "verbose": -1, "objective": objective},
+            module.Dataset(X, y),
+            10,
+        )
         raw = booster.predict(X)
     assert fl.accuracy(raw, y) > 0.95
 

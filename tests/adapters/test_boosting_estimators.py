@@ -488,7 +488,7 @@ def test_accuracy_stops_early_in_the_right_direction(library, iris):
     X, y, other, truth = halves(*iris)
     model = estimator(library, "Classifier", "focal", n_estimators=300, learning_rate=0.02)
     history, best = stopped(library, model, X, y, other, truth, METRICS[library]("accuracy"))
-    (name, values), = history.items()
+    ((name, values),) = history.items()
     rises = [1 - v for v in values] if library == "xgboost" else values
     assert name == ("1-accuracy" if library == "xgboost" else "accuracy")
     assert best == np.argmax(rises) and max(rises) == pytest.approx(model.score(other, truth))
@@ -500,8 +500,10 @@ def test_accuracy_in_xgboosts_own_estimator(iris):
     """It minimises, and calls its metrics by `__name__`."""
     xgboost = pytest.importorskip("xgboost", reason="xgboost is optional")
     X, y, other, truth = halves(iris[0], np.unique(iris[1], return_inverse=True)[1])
-    for metric, name in ((xgboost_metric("accuracy"), "1-accuracy"),
-                         (xgboost_metric("top_k_accuracy", k=1, name="top"), "1-top")):
+    for metric, name in (
+        (xgboost_metric("accuracy"), "1-accuracy"),
+        (xgboost_metric("top_k_accuracy", k=1, name="top"), "1-top"),
+    ):
         model = xgboost.XGBClassifier(n_estimators=30, n_jobs=1, early_stopping_rounds=4, eval_metric=metric)
         model.fit(X, y, eval_set=[(other, truth)], verbose=False)
         values = model.evals_result()["validation_0"][name]
@@ -524,10 +526,12 @@ def test_metrics_of_the_library_where_they_see_what_they_measure(library, diabet
     history, _ = stopped(library, model, X, y, other, truth, "auc")
     area = pytest.importorskip("sklearn.metrics").roc_auc_score(truth, model.decision_function(other))
     assert list(history) == ["auc"] and max(history["auc"]) == pytest.approx(area, abs=1e-6)
-    for kind, loss, metric, data in (("Regressor", "poisson", mean, diabetes),
-                                     ("Classifier", "binary_focal", "logloss", cancer),
-                                     ("Classifier", "hinge", "error", cancer),
-                                     ("Classifier", "focal", "auc", cancer)):
+    for kind, loss, metric, data in (
+        ("Regressor", "poisson", mean, diabetes),
+        ("Classifier", "binary_focal", "logloss", cancer),
+        ("Classifier", "hinge", "error", cancer),
+        ("Classifier", "focal", "auc", cancer),
+    ):
         X, y, other, truth = halves(*data)
         with pytest.raises(ValueError, match=f"eval_metric = '{metric}' would be computed from raw scores"):
             stopped(library, estimator(library, kind, loss), X, y, other, truth, metric)

@@ -32,9 +32,19 @@ pytestmark = pytest.mark.same_lines
 
 F4, F8 = np.dtype("f4"), np.dtype("f8")
 
-WHERE = dict(torch="torch", F="torch.nn.functional", jax="jax", jnp="jax.numpy", optax="optax.losses",
-             losses="sklearn._loss.loss", sgd="sklearn.linear_model._sgd_fast", metrics="sklearn.metrics",
-             special="scipy.special", distance="scipy.spatial.distance", stats="scipy.stats")
+WHERE = dict(
+    torch="torch",
+    F="torch.nn.functional",
+    jax="jax",
+    jnp="jax.numpy",
+    optax="optax.losses",
+    losses="sklearn._loss.loss",
+    sgd="sklearn.linear_model._sgd_fast",
+    metrics="sklearn.metrics",
+    special="scipy.special",
+    distance="scipy.spatial.distance",
+    stats="scipy.stats",
+)
 
 
 class Peers:
@@ -185,8 +195,8 @@ OF_ROWS = {
     "multi_margin": lambda x, mass, t, p=1, margin=1.0: (
         mass.mean(-1) * ((1 - t) * (margin - (x * t).sum(-1, keepdim=True) + x).relu() ** p).sum(-1)
     ),
-    "am_softmax": lambda x, mass, t, margin=0.35, scale=30.0: (
-        nll((scale * (x - margin * t)).log_softmax(-1), mass)
+    "am_softmax": lambda x, mass, t, margin=0.35, scale=30.0: nll(
+        (scale * (x - margin * t)).log_softmax(-1), mass
     ),
     "arcface": arcface,
     "l_softmax": l_softmax,
@@ -269,8 +279,11 @@ REDUCING = [
     ("binary_cross_entropy_with_logits", "", dict(pos_weight=np.linspace(0.5, 4, 8)), bce_with_logits),
     ("nll", "labels", {}, native("nll_loss")),
     ("nll", "labels", dict(class_weight=W5, ignore_index=2), native("nll_loss")),
-    *(("multi_margin", "labels", dict(p=p, margin=0.7, class_weight=w), native("multi_margin_loss"))
-      for p in (1, 2) for w in (None, W5)),
+    *(
+        ("multi_margin", "labels", dict(p=p, margin=0.7, class_weight=w), native("multi_margin_loss"))
+        for p in (1, 2)
+        for w in (None, W5)
+    ),
     ("kl_div", "soft", {}, batchmean),
     ("cosine_embedding", "vectors", dict(margin=0.1), native("cosine_embedding_loss")),
 ]
@@ -308,12 +321,21 @@ def test_torch_second_gradients(reduction, dtype):
     wide, sides = P.torch.tensor(y.astype("f8")), P.torch.tensor(side)
     reduced = dict(mean=lambda a: a.mean(), sum=lambda a: a.sum(), none=lambda a: a)[reduction]
     for got, f, arrays in [
-        (fl.gaussian_nll.value_and_grads(x, y, var=var, **call),
-         lambda a, v: gaussian_nll(a, wide, v, **call), (x, var)),
-        (fl.cosine_distance.value_and_grads(x, y, **call),
-         lambda a, b: reduced(OF_ROWS["cosine_distance"](a, b)), (x, y)),
-        (fl.cosine_embedding.value_and_grads(x, y, side, margin=0.1, **call),
-         lambda a, b: reduced(cosine_embedding(a, b, sides, margin=0.1)), (x, y)),
+        (
+            fl.gaussian_nll.value_and_grads(x, y, var=var, **call),
+            lambda a, v: gaussian_nll(a, wide, v, **call),
+            (x, var),
+        ),
+        (
+            fl.cosine_distance.value_and_grads(x, y, **call),
+            lambda a, b: reduced(OF_ROWS["cosine_distance"](a, b)),
+            (x, y),
+        ),
+        (
+            fl.cosine_embedding.value_and_grads(x, y, side, margin=0.1, **call),
+            lambda a, b: reduced(cosine_embedding(a, b, sides, margin=0.1)),
+            (x, y),
+        ),
     ]:
         a, b = (P.torch.tensor(v.astype("f8"), requires_grad=True) for v in arrays)
         value = f(a, b)
@@ -414,9 +436,11 @@ def test_metrics_of_scikit_learn(weighted):
     # Certain: once right, once wrong and clipped.
     prob[1:3], hit[1:3], p[1:3] = [0, 1], [0, 0], np.eye(5)[[1, 3]]
     narrow, of, s = p.astype("f4"), dict(sample_weight=w), 2 * hit - 1
+
     # A deviance is twice our loss and a term of the target, which we leave out.
-    deviance = lambda loss, term, **own: 2 * (  # noqa: E731
-        loss(np.log(mu), y, **own, **of) + np.average(term, weights=w))
+    def deviance(loss, term, **own):
+        return 2 * (loss(np.log(mu), y, **own, **of) + np.average(term, weights=w))
+
     for name, ours, theirs in [
         ("mse", fl.mse(x, y, **of), m.mean_squared_error(y, x, **of)),
         ("half_squared", 2 * fl.half_squared(x, y, **of), m.mean_tweedie_deviance(y, x, power=0, **of)),
@@ -426,8 +450,11 @@ def test_metrics_of_scikit_learn(weighted):
         ("quantile", fl.quantile(x, y, q=0.7, **of), m.mean_pinball_loss(y, x, alpha=0.7, **of)),
         ("poisson", deviance(fl.poisson, y * np.log(y) - y), m.mean_poisson_deviance(y, mu, **of)),
         ("gamma", deviance(fl.gamma, -np.log(y) - 1), m.mean_gamma_deviance(y, mu, **of)),
-        ("tweedie", deviance(fl.tweedie, y**0.7 / (-0.3 * 0.7), power=1.3),
-         m.mean_tweedie_deviance(y, mu, power=1.3, **of)),
+        (
+            "tweedie",
+            deviance(fl.tweedie, y**0.7 / (-0.3 * 0.7), power=1.3),
+            m.mean_tweedie_deviance(y, mu, power=1.3, **of),
+        ),
         ("hinge", fl.hinge(x, s, **of), m.hinge_loss(s, x, **of)),
         ("hinge of 0 and 1", fl.hinge(x, hit, labels="01", **of), m.hinge_loss(hit, x, **of)),
         ("multiclass_hinge", fl.multiclass_hinge(scores, labels, **of), m.hinge_loss(labels, scores, **of)),
@@ -439,10 +466,19 @@ def test_metrics_of_scikit_learn(weighted):
         ("accuracy", fl.accuracy(scores, labels, **of), m.accuracy_score(labels, guess, **of)),
         ("zero_one", fl.zero_one(scores, labels, **of), m.zero_one_loss(labels, guess, **of)),
         ("binary_accuracy", fl.binary_accuracy(x, hit, **of), m.accuracy_score(hit, x > 0, **of)),
-        *(("top_k", fl.top_k_accuracy(scores, labels, k=k, ties="last", **of),
-           m.top_k_accuracy_score(labels, scores, k=k, **of)) for k in (1, 2, 4)),
-        ("cosine_distance", fl.cosine_distance(scores, p, **of),
-         np.average(m.pairwise.paired_cosine_distances(scores, p), weights=w)),
+        *(
+            (
+                "top_k",
+                fl.top_k_accuracy(scores, labels, k=k, ties="last", **of),
+                m.top_k_accuracy_score(labels, scores, k=k, **of),
+            )
+            for k in (1, 2, 4)
+        ),
+        (
+            "cosine_distance",
+            fl.cosine_distance(scores, p, **of),
+            np.average(m.pairwise.paired_cosine_distances(scores, p), weights=w),
+        ),
     ]:
         assert ours == pytest.approx(theirs, rel=4 * eps(F4) if "float32" in name else 1e-12), name
 
@@ -456,14 +492,24 @@ OPTAX = [
     ("log_cosh", {}, "", lambda o, x, y: o.log_cosh(x, y)),
     ("binary_cross_entropy_with_logits", {}, "", lambda o, x, y: o.sigmoid_binary_cross_entropy(x, y)),
     ("binary_focal", {}, "", lambda o, x, y: o.sigmoid_focal_loss(x, y)),
-    ("binary_focal", dict(alpha=0.25, gamma=1.5), "",
-     lambda o, x, y: o.sigmoid_focal_loss(x, y, alpha=0.25, gamma=1.5)),
+    (
+        "binary_focal",
+        dict(alpha=0.25, gamma=1.5),
+        "",
+        lambda o, x, y: o.sigmoid_focal_loss(x, y, alpha=0.25, gamma=1.5),
+    ),
     ("hinge", {}, "", lambda o, x, y: o.hinge_loss(x, y)),
     ("perceptron", {}, "", lambda o, x, y: o.perceptron_loss(x, y)),
     ("cross_entropy", {}, "labels", lambda o, x, y: o.softmax_cross_entropy_with_integer_labels(x, y)),
     ("cross_entropy", {}, "soft", lambda o, x, t: o.softmax_cross_entropy(x, t)),
-    ("cross_entropy", dict(label_smoothing=0.1), "labels",
-     lambda o, x, y: o.softmax_cross_entropy(x, o.smooth_labels(P.jax.nn.one_hot(y, 5, dtype=x.dtype), 0.1))),
+    (
+        "cross_entropy",
+        dict(label_smoothing=0.1),
+        "labels",
+        lambda o, x, y: o.softmax_cross_entropy(
+            x, o.smooth_labels(P.jax.nn.one_hot(y, 5, dtype=x.dtype), 0.1)
+        ),
+    ),
     ("poly_cross_entropy", {}, "soft", lambda o, x, t: o.poly_loss_cross_entropy(x, t, epsilon=1.0)),
     ("poly_cross_entropy", dict(epsilon=2), "soft", lambda o, x, t: o.poly_loss_cross_entropy(x, t)),
     ("kl_div", {}, "soft", lambda o, x, t: o.kl_divergence(x, t)),
@@ -503,20 +549,35 @@ def test_formulas_of_scipy_and_keras():
         ("huber", fl.huber(x, y, delta=0.7, **EACH), P.special.huber(0.7, r)),
         ("pseudo_huber", fl.pseudo_huber(x, y, delta=0.7, **EACH), P.special.pseudo_huber(0.7, r)),
         ("rel_entr", fl.kl_div(log_p, t, **EACH), P.special.rel_entr(t, p).sum(-1)),
-        ("jensenshannon", fl.js_div_with_logits(log_p, t, **EACH),
-         P.distance.jensenshannon(p, t, axis=-1) ** 2),
+        (
+            "jensenshannon",
+            fl.js_div_with_logits(log_p, t, **EACH),
+            P.distance.jensenshannon(p, t, axis=-1) ** 2,
+        ),
         ("entropy", fl.entropy(log_p, **EACH), P.stats.entropy(p, axis=-1)),
         ("cosine", fl.cosine_distance(x, y, **EACH), [P.distance.cosine(a, b) for a, b in zip(x, y)]),
         ("LogCosh", fl.log_cosh(x, y, **EACH), r + np.log1p(np.exp(-2 * r)) - np.log(2)),
-        ("Poisson", fl.poisson(p + shift, rate, log_input=False, **EACH) - shift,
-         p - rate * np.log(p + tiny)),
+        (
+            "Poisson",
+            fl.poisson(p + shift, rate, log_input=False, **EACH) - shift,
+            p - rate * np.log(p + tiny),
+        ),
         ("MeanAbsolutePercentageError", 100 * fl.mape(x, y, **EACH), 100 * abs(r / np.maximum(abs(y), tiny))),
-        ("MeanSquaredLogarithmicError", fl.msle(positive, rate, **EACH),
-         (np.log(positive + 1) - np.log(rate + 1)) ** 2),
-        ("CategoricalHinge", fl.categorical_hinge(x, label, **EACH),
-         np.maximum(0, ((1 - hot) * x).max(-1) - (hot * x).sum(-1) + 1)),
-        ("BinaryFocalCrossentropy", fl.binary_focal(x, bit, alpha=0.25, **EACH),
-         np.where(bit, 0.25, 0.75) * (1 - p_t) ** 2 * -np.log(p_t)),
+        (
+            "MeanSquaredLogarithmicError",
+            fl.msle(positive, rate, **EACH),
+            (np.log(positive + 1) - np.log(rate + 1)) ** 2,
+        ),
+        (
+            "CategoricalHinge",
+            fl.categorical_hinge(x, label, **EACH),
+            np.maximum(0, ((1 - hot) * x).max(-1) - (hot * x).sum(-1) + 1),
+        ),
+        (
+            "BinaryFocalCrossentropy",
+            fl.binary_focal(x, bit, alpha=0.25, **EACH),
+            np.where(bit, 0.25, 0.75) * (1 - p_t) ** 2 * -np.log(p_t),
+        ),
         ("KLDivergence", fl.kl_div(log_p, t, **EACH), (t * np.log(t / p)).sum(-1)),
         ("CosineSimilarity", fl.cosine_distance(x, y, **EACH) - 1, -(unit(x) * unit(y)).sum(-1)),
     ]:
@@ -553,110 +614,263 @@ NULL, ONES, BIG, SMALL = [[0.0, 0.0]], [[1.0, 1.0]], f4([1e30, 1e30]), f4([1e-10
 # What of whom: theirs, its number; ours, its number or its error.
 DIFFERENCES = {
     "torch: huber's weighted mean divides by N": (
-        lambda: P.F.huber_loss(t(R), t(ZERO), weight=t(W)), 6.5625 / 3,
-        lambda: fl.huber(R, ZERO, sample_weight=W), 6.5625 / 3.5),
+        lambda: P.F.huber_loss(t(R), t(ZERO), weight=t(W)),
+        6.5625 / 3,
+        lambda: fl.huber(R, ZERO, sample_weight=W),
+        6.5625 / 3.5,
+    ),
     "torch: that of mse by the sum of weights, as ours": (
-        lambda: P.F.mse_loss(t(R), t(ZERO), weight=t(W)), 22.125 / 3.5,
-        lambda: fl.mse(R, ZERO, sample_weight=W), 22.125 / 3.5),
-    "torch: that of l1 too": (lambda: P.F.l1_loss(t(R), t(ZERO), weight=t(W)), 8.25 / 3.5,
-        lambda: fl.mae(R, ZERO, sample_weight=W), 8.25 / 3.5),
+        lambda: P.F.mse_loss(t(R), t(ZERO), weight=t(W)),
+        22.125 / 3.5,
+        lambda: fl.mse(R, ZERO, sample_weight=W),
+        22.125 / 3.5,
+    ),
+    "torch: that of l1 too": (
+        lambda: P.F.l1_loss(t(R), t(ZERO), weight=t(W)),
+        8.25 / 3.5,
+        lambda: fl.mae(R, ZERO, sample_weight=W),
+        8.25 / 3.5,
+    ),
     "torch: the mean of kl_div is over elements": (
-        lambda: P.F.kl_div(t([[-1.0, -1.0]]), t([[0.5, 0.5]])), (1 - math.log(2)) / 2,
-        lambda: kl_div([[-1.0, -1.0]], [[0.5, 0.5]]), 1 - math.log(2)),
+        lambda: P.F.kl_div(t([[-1.0, -1.0]]), t([[0.5, 0.5]])),
+        (1 - math.log(2)) / 2,
+        lambda: kl_div([[-1.0, -1.0]], [[0.5, 0.5]]),
+        1 - math.log(2),
+    ),
     "torch: (n, 1) against (n,) is a mean over n x n": (
-        lambda: P.F.mse_loss(t([[1.0], [2]]), t([1.0, 2])), 0.5,
-        lambda: fl.mse([[1.0], [2]], [1, 2]), ValueError),
+        lambda: P.F.mse_loss(t([[1.0], [2]]), t([1.0, 2])),
+        0.5,
+        lambda: fl.mse([[1.0], [2]], [1, 2]),
+        ValueError,
+    ),
     "torch: float16 is summed in float16, inf": (
-        lambda: P.F.cross_entropy(P.torch.zeros(MANY).half(), P.torch.zeros(20_000).long()), INF,
-        lambda: ce(np.zeros(MANY, "f2"), np.zeros(20_000, int)), math.log(160)),
+        lambda: P.F.cross_entropy(P.torch.zeros(MANY).half(), P.torch.zeros(20_000).long()),
+        INF,
+        lambda: ce(np.zeros(MANY, "f2"), np.zeros(20_000, int)),
+        math.log(160),
+    ),
     "torch: float16 is summed in float16, nan": (
-        lambda: P.F.cross_entropy(P.torch.zeros(MORE).half(), P.torch.zeros(100_000).long()), NAN,
-        lambda: ce(np.zeros(MORE, "f2"), np.zeros(100_000, int)), math.log(20)),
+        lambda: P.F.cross_entropy(P.torch.zeros(MORE).half(), P.torch.zeros(100_000).long()),
+        NAN,
+        lambda: ce(np.zeros(MORE, "f2"), np.zeros(100_000, int)),
+        math.log(20),
+    ),
     "torch: a confident row costs nothing": (
-        lambda: P.F.cross_entropy(t([[18.0, 0]]), t([0])), 0, lambda: ce(f4([18, 0]), [0]), math.exp(-18)),
+        lambda: P.F.cross_entropy(t([[18.0, 0]]), t([0])),
+        0,
+        lambda: ce(f4([18, 0]), [0]),
+        math.exp(-18),
+    ),
     "torch: a logit of -inf where no mass is": (
-        lambda: P.F.cross_entropy(t(LOG_P), t(MASS)), NAN, lambda: ce(LOG_P, MASS), 0),
+        lambda: P.F.cross_entropy(t(LOG_P), t(MASS)),
+        NAN,
+        lambda: ce(LOG_P, MASS),
+        0,
+    ),
     "optax: a logit of -inf where no mass is": (
-        lambda: P.optax.softmax_cross_entropy(j(LOG_P), j(MASS)), NAN, lambda: ce(LOG_P, MASS), 0),
+        lambda: P.optax.softmax_cross_entropy(j(LOG_P), j(MASS)),
+        NAN,
+        lambda: ce(LOG_P, MASS),
+        0,
+    ),
     "torch: in kl_div": (
-        lambda: P.F.kl_div(t(LOG_P), t(MASS), reduction="sum"), NAN, lambda: kl_div(LOG_P, MASS), 0),
+        lambda: P.F.kl_div(t(LOG_P), t(MASS), reduction="sum"),
+        NAN,
+        lambda: kl_div(LOG_P, MASS),
+        0,
+    ),
     "optax: in kl_divergence": (
-        lambda: P.optax.kl_divergence(j(LOG_P), j(MASS)), NAN, lambda: kl_div(LOG_P, MASS), 0),
+        lambda: P.optax.kl_divergence(j(LOG_P), j(MASS)),
+        NAN,
+        lambda: kl_div(LOG_P, MASS),
+        0,
+    ),
     "torch: the logarithm of no mass": (
-        lambda: P.F.kl_div(t([[-1.0, -2]]), t(LOG_P), reduction="sum", log_target=True), NAN,
-        lambda: kl_div([[-1.0, -2]], LOG_P, log_target=True), 1),
+        lambda: P.F.kl_div(t([[-1.0, -2]]), t(LOG_P), reduction="sum", log_target=True),
+        NAN,
+        lambda: kl_div([[-1.0, -2]], LOG_P, log_target=True),
+        1,
+    ),
     "optax: the label -1 wraps around": (
-        lambda: P.optax.softmax_cross_entropy_with_integer_labels(j([[1.0, 2, 4]]), j([-1])), 0.16984602,
-        lambda: ce([[1.0, 2, 4]], [-1]), ValueError),
+        lambda: P.optax.softmax_cross_entropy_with_integer_labels(j([[1.0, 2, 4]]), j([-1])),
+        0.16984602,
+        lambda: ce([[1.0, 2, 4]], [-1]),
+        ValueError,
+    ),
     "optax: a label out of range is no class": (
-        lambda: P.optax.multiclass_hinge_loss(j([1.0, 2, 0]), j(7)), 3,
-        lambda: fl.multiclass_hinge([[1.0, 2, 0]], [7]), ValueError),
+        lambda: P.optax.multiclass_hinge_loss(j([1.0, 2, 0]), j(7)),
+        3,
+        lambda: fl.multiclass_hinge([[1.0, 2, 0]], [7]),
+        ValueError,
+    ),
     "scikit-learn: label 7 of 5 costs the logsumexp": (
-        lambda: private("HalfMultinomialLoss", [7.0, 1, 2, 3], RAW, "loss_gradient", n_classes=5)[0], ALL,
-        lambda: ce(RAW, [7, 1, 2, 3]), ValueError),
+        lambda: private("HalfMultinomialLoss", [7.0, 1, 2, 3], RAW, "loss_gradient", n_classes=5)[0],
+        ALL,
+        lambda: ce(RAW, [7, 1, 2, 3]),
+        ValueError,
+    ),
     "scikit-learn: or reads past the row, with 1e6 a crash": (
-        lambda: private("HalfMultinomialLoss", [7.0, 1, 2, 3], RAW, n_classes=5)[0], ALL - RAW.flat[7],
-        lambda: ce(RAW, [7, 1, 2, 3]), ValueError),
+        lambda: private("HalfMultinomialLoss", [7.0, 1, 2, 3], RAW, n_classes=5)[0],
+        ALL - RAW.flat[7],
+        lambda: ce(RAW, [7, 1, 2, 3]),
+        ValueError,
+    ),
     "torch: the right infinite logit": (
-        lambda: P.F.binary_cross_entropy_with_logits(t([INF]), t([1.0])), NAN, lambda: bce([INF], [1]), 0),
+        lambda: P.F.binary_cross_entropy_with_logits(t([INF]), t([1.0])),
+        NAN,
+        lambda: bce([INF], [1]),
+        0,
+    ),
     "optax: the right infinite logit": (
-        lambda: P.optax.sigmoid_binary_cross_entropy(j([INF]), j([1.0])), NAN, lambda: bce([INF], [1]), 0),
+        lambda: P.optax.sigmoid_binary_cross_entropy(j([INF]), j([1.0])),
+        NAN,
+        lambda: bce([INF], [1]),
+        0,
+    ),
     "optax: the right infinite logit in focal loss": (
-        lambda: P.optax.sigmoid_focal_loss(j([INF]), j([1.0])), NAN, lambda: fl.binary_focal([INF], [1]), 0),
+        lambda: P.optax.sigmoid_focal_loss(j([INF]), j([1.0])),
+        NAN,
+        lambda: fl.binary_focal([INF], [1]),
+        0,
+    ),
     "scikit-learn: the right infinite logit": (
-        lambda: private("HalfBinomialLoss", [1.0], [INF]), NAN, lambda: bce([INF], [1]), 0),
+        lambda: private("HalfBinomialLoss", [1.0], [INF]),
+        NAN,
+        lambda: bce([INF], [1]),
+        0,
+    ),
     "torch: a target of 2 makes the loss negative": (
-        lambda: P.F.binary_cross_entropy_with_logits(t([1.0]), t([2.0])), math.log1p(math.e) - 2,
-        lambda: bce([1.0], [2.0]), ValueError),
-    "torch: logarithms are kept above -100": (lambda: P.F.binary_cross_entropy(t([0.0]), t([1.0])), 100,
-        lambda: fl.binary_cross_entropy(f4(0), [1]), 23 * math.log(2)),
+        lambda: P.F.binary_cross_entropy_with_logits(t([1.0]), t([2.0])),
+        math.log1p(math.e) - 2,
+        lambda: bce([1.0], [2.0]),
+        ValueError,
+    ),
+    "torch: logarithms are kept above -100": (
+        lambda: P.F.binary_cross_entropy(t([0.0]), t([1.0])),
+        100,
+        lambda: fl.binary_cross_entropy(f4(0), [1]),
+        23 * math.log(2),
+    ),
     "torch: soft_margin overflows": (
-        lambda: P.F.soft_margin_loss(t([-89.0]), t([1.0])), INF, lambda: fl.soft_margin(f4(-89), [1]), 89),
+        lambda: P.F.soft_margin_loss(t([-89.0]), t([1.0])),
+        INF,
+        lambda: fl.soft_margin(f4(-89), [1]),
+        89,
+    ),
     "optax: log cosh of 1e-4 is 0": (
-        lambda: P.optax.log_cosh(j([1e-4])), 0, lambda: fl.log_cosh(f4(1e-4), [0]), 5e-9),
+        lambda: P.optax.log_cosh(j([1e-4])),
+        0,
+        lambda: fl.log_cosh(f4(1e-4), [0]),
+        5e-9,
+    ),
     "optax: log cosh of 1e-3 is 7 % off": (
-        lambda: P.optax.log_cosh(j([1e-3])), 5.364418e-7, lambda: fl.log_cosh(f4(1e-3), [0]), 5e-7),
-    "optax: half a hinge at equality": (lambda: P.jax.grad(lambda x: P.optax.hinge_loss(x, 1.0))(1.0), -0.5,
-        lambda: fl.hinge.grad([1.0], [1]), -1),
+        lambda: P.optax.log_cosh(j([1e-3])),
+        5.364418e-7,
+        lambda: fl.log_cosh(f4(1e-3), [0]),
+        5e-7,
+    ),
+    "optax: half a hinge at equality": (
+        lambda: P.jax.grad(lambda x: P.optax.hinge_loss(x, 1.0))(1.0),
+        -0.5,
+        lambda: fl.hinge.grad([1.0], [1]),
+        -1,
+    ),
     "optax: half a perceptron at equality": (
-        lambda: P.jax.grad(lambda x: P.optax.perceptron_loss(x, 1.0))(0.0), -0.5,
-        lambda: fl.perceptron.grad([0.0], [1]), -1),
+        lambda: P.jax.grad(lambda x: P.optax.perceptron_loss(x, 1.0))(0.0),
+        -0.5,
+        lambda: fl.perceptron.grad([0.0], [1]),
+        -1,
+    ),
     "optax: a hinge of the label 0": (
-        lambda: P.optax.hinge_loss(j([3.0]), j([0.0])), 1, lambda: fl.hinge([3.0], [0]), ValueError),
+        lambda: P.optax.hinge_loss(j([3.0]), j([0.0])),
+        1,
+        lambda: fl.hinge([3.0], [0]),
+        ValueError,
+    ),
     "optax: tied classes share the gradient": (
-        lambda: P.jax.grad(lambda x: P.optax.multiclass_hinge_loss(x, 2))(j([1.0, 1, 0])), [0.5, 0.5, -1],
-        lambda: fl.multiclass_hinge.grad([1.0, 1, 0], 2), [1, 0, -1]),
+        lambda: P.jax.grad(lambda x: P.optax.multiclass_hinge_loss(x, 2))(j([1.0, 1, 0])),
+        [0.5, 0.5, -1],
+        lambda: fl.multiclass_hinge.grad([1.0, 1, 0], 2),
+        [1, 0, -1],
+    ),
     "scikit-learn: absolute error at r = 0": (
-        lambda: private("AbsoluteError", [1.0], [1.0], "gradient"), -1, lambda: fl.mae.grad([1.0], [1.0]), 0),
+        lambda: private("AbsoluteError", [1.0], [1.0], "gradient"),
+        -1,
+        lambda: fl.mae.grad([1.0], [1.0]),
+        0,
+    ),
     "scikit-learn: pinball loss at r = 0": (
-        lambda: private("PinballLoss", [1.0], [1.0], "gradient", quantile=0.9), -0.9,
-        lambda: fl.quantile.grad([1.0], [1.0], q=0.9), 0),
+        lambda: private("PinballLoss", [1.0], [1.0], "gradient", quantile=0.9),
+        -0.9,
+        lambda: fl.quantile.grad([1.0], [1.0], q=0.9),
+        0,
+    ),
     "scikit-learn: half the Brier score of two classes": (
-        lambda: P.metrics.brier_score_loss([0, 1], [0.25, 0.5]), 0.15625,
-        lambda: fl.brier_from_probabilities([[0.75, 0.25], [0.5, 0.5]], [0, 1]), 0.3125),
+        lambda: P.metrics.brier_score_loss([0, 1], [0.25, 0.5]),
+        0.15625,
+        lambda: fl.brier_from_probabilities([[0.75, 0.25], [0.5, 0.5]], [0, 1]),
+        0.3125,
+    ),
     "scikit-learn: a tie is no hit": (
-        lambda: P.metrics.top_k_accuracy_score([0, 1, 0], np.zeros((3, 3)), k=1, labels=range(3)), 0,
-        lambda: fl.top_k_accuracy(np.zeros((3, 3)), [0, 1, 0], k=1), 2 / 3),
+        lambda: P.metrics.top_k_accuracy_score([0, 1, 0], np.zeros((3, 3)), k=1, labels=range(3)),
+        0,
+        lambda: fl.top_k_accuracy(np.zeros((3, 3)), [0, 1, 0], k=1),
+        2 / 3,
+    ),
     "torch: the gradient at a zero vector": (
-        lambda: by_torch(lambda a: P.F.cosine_similarity(a, t(ONES).double()), NULL)[1], 1e8 / 2**0.5,
-        lambda: distance.grad(NULL, ONES), 0),
+        lambda: by_torch(lambda a: P.F.cosine_similarity(a, t(ONES).double()), NULL)[1],
+        1e8 / 2**0.5,
+        lambda: distance.grad(NULL, ONES),
+        0,
+    ),
     "optax: a zero vector": (
-        lambda: P.optax.cosine_distance(j(NULL), j(ONES)), NAN, lambda: distance(NULL, ONES), 1),
+        lambda: P.optax.cosine_distance(j(NULL), j(ONES)),
+        NAN,
+        lambda: distance(NULL, ONES),
+        1,
+    ),
     "scikit-learn: a zero vector": (
-        lambda: P.metrics.pairwise.paired_cosine_distances(NULL, ONES), 0.5, lambda: distance(NULL, ONES), 1),
+        lambda: P.metrics.pairwise.paired_cosine_distances(NULL, ONES),
+        0.5,
+        lambda: distance(NULL, ONES),
+        1,
+    ),
     "SciPy: a zero vector": (
-        lambda: P.distance.cosine(NULL[0], ONES[0]), NAN, lambda: distance(NULL, ONES), 1),
+        lambda: P.distance.cosine(NULL[0], ONES[0]),
+        NAN,
+        lambda: distance(NULL, ONES),
+        1,
+    ),
     "torch: norms overflow": (
-        lambda: P.F.cosine_similarity(t(BIG), t(BIG)), 0, lambda: 1 - distance(BIG, BIG), 1),
+        lambda: P.F.cosine_similarity(t(BIG), t(BIG)),
+        0,
+        lambda: 1 - distance(BIG, BIG),
+        1,
+    ),
     "torch: norms vanish in cosine_embedding_loss": (
-        lambda: 1 - P.F.cosine_embedding_loss(t(SMALL), t(SMALL), t([1])), 0,
-        lambda: 1 - fl.cosine_embedding(SMALL, SMALL, [1]), 1),
-    "torch: a side of 3 costs nothing": (lambda: P.F.cosine_embedding_loss(t(ONES), t(NULL), t([3])), 0,
-        lambda: fl.cosine_embedding(ONES, NULL, [3]), ValueError),
-    "torch: softplus above 20 is x": (lambda: P.F.softplus(t([20.5]).double()) - 20.5, 0,
-        lambda: fl.softplus(np.array([20.5])) - 20.5, math.exp(-20.5)),
+        lambda: 1 - P.F.cosine_embedding_loss(t(SMALL), t(SMALL), t([1])),
+        0,
+        lambda: 1 - fl.cosine_embedding(SMALL, SMALL, [1]),
+        1,
+    ),
+    "torch: a side of 3 costs nothing": (
+        lambda: P.F.cosine_embedding_loss(t(ONES), t(NULL), t([3])),
+        0,
+        lambda: fl.cosine_embedding(ONES, NULL, [3]),
+        ValueError,
+    ),
+    "torch: softplus above 20 is x": (
+        lambda: P.F.softplus(t([20.5]).double()) - 20.5,
+        0,
+        lambda: fl.softplus(np.array([20.5])) - 20.5,
+        math.exp(-20.5),
+    ),
     "torch: logsumexp of inf": (
-        lambda: P.torch.logsumexp(t([INF, 0]), 0), INF, lambda: fl.logsumexp(np.array([INF, 0])), NAN),
+        lambda: P.torch.logsumexp(t([INF, 0]), 0),
+        INF,
+        lambda: fl.logsumexp(np.array([INF, 0])),
+        NAN,
+    ),
 }
 
 

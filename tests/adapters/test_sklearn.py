@@ -21,8 +21,14 @@ metrics = pytest.importorskip("sklearn.metrics", reason=REASON)
 
 import fastloss.sklearn as ours  # noqa: E402
 
-CLASSES = ["log_loss", "brier_score_loss", "hinge_loss", "accuracy_score", "zero_one_loss",
-           "top_k_accuracy_score"]
+CLASSES = [
+    "log_loss",
+    "brier_score_loss",
+    "hinge_loss",
+    "accuracy_score",
+    "zero_one_loss",
+    "top_k_accuracy_score",
+]
 REGRESSION = [name for name in ours.__all__ if "mean_" in name]
 FUNCTIONS = CLASSES + REGRESSION
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
@@ -53,8 +59,9 @@ def check_same(name, args, options):
     assert np.shape(got) == np.shape(want), told
     assert isinstance(got, float | np.floating) if np.ndim(want) == 0 else got.dtype == want.dtype, told
     # scikit-learn averages float32 in float32.
-    np.testing.assert_allclose(got, want, rtol=1e-5 if single else 1e-11, atol=1e-6 if single else 1e-14,
-                               err_msg=told)
+    np.testing.assert_allclose(
+        got, want, rtol=1e-5 if single else 1e-11, atol=1e-6 if single else 1e-14, err_msg=told
+    )
     return True
 
 
@@ -77,8 +84,9 @@ class Draw:
         if style == "bool":
             return np.array([False, True])
         if style in ("text", "object"):
-            return np.array(sorted(["ant", "bee", "cat", "dog", "eel"][:count]),
-                            object if style == "object" else None)
+            return np.array(
+                sorted(["ant", "bee", "cat", "dog", "eel"][:count]), object if style == "object" else None
+            )
         if style == "apart":
             return np.sort(self.rng.choice(np.array([-7, -1, 0, 1, 2, 3, 5, 40, 2000]), count, replace=False))
         kinds = ("i1", "i4", "i8", "u1") if style == "first" else ("f4", "f8")
@@ -109,8 +117,18 @@ class Draw:
         if kind == "list":
             w = w.tolist()
         if kind == "odd":
-            w = self.pick(np.zeros(self.n), -w, np.append(w, 1), np.full(self.n, np.nan), w[:, None], 2.0,
-                          w.astype("f2"), w.astype("f4"), np.full(self.n, np.inf), "heavy")
+            w = self.pick(
+                np.zeros(self.n),
+                -w,
+                np.append(w, 1),
+                np.full(self.n, np.nan),
+                w[:, None],
+                2.0,
+                w.astype("f2"),
+                w.astype("f4"),
+                np.full(self.n, np.inf),
+                "heavy",
+            )
         return {"sample_weight": w}
 
     def normalize(self):
@@ -124,8 +142,15 @@ class Draw:
             return {}
         labels = classes.tolist() if kind == "list" else classes
         if kind == "odd":
-            labels = self.pick(classes[::-1], classes[1:], classes[:1], np.append(classes, classes[-1]),
-                               ["zoo", "yak"], [0, 1, 2], np.arange(30))
+            labels = self.pick(
+                classes[::-1],
+                classes[1:],
+                classes[:1],
+                np.append(classes, classes[-1]),
+                ["zoo", "yak"],
+                [0, 1, 2],
+                np.arange(30),
+            )
         return {"labels": labels}
 
     def spoilt(self, array):
@@ -136,9 +161,15 @@ class Draw:
             array.flat[self.rng.integers(array.size)] = self.pick(np.nan, np.inf, -0.25, 1.5)
         if self.rarely(0.05):
             whole = np.round(np.nan_to_num(array, posinf=1)).astype(int)
-            array = self.pick(array.astype("f2"), array.tolist(), whole, array[:, None],
-                              np.asfortranarray(array), np.repeat(array, 2, axis=0)[::2],
-                              array.astype("g"))
+            array = self.pick(
+                array.astype("f2"),
+                array.tolist(),
+                whole,
+                array[:, None],
+                np.asfortranarray(array),
+                np.repeat(array, 2, axis=0)[::2],
+                array.astype("g"),
+            )
         return array
 
     def scores(self, columns):
@@ -192,8 +223,17 @@ def arguments(name, seed):
 def regression_arguments(name, d):
     outputs = d.pick(0, 0, 1, 2, 5)
     shape = (d.n, outputs) if outputs else (d.n,)
-    dtypes = d.pick(("f8", "f8"), ("f4", "f4"), ("f4", "f8"), ("f8", "f4"), ("i8", "f8"), ("i4", "f4"),
-                    ("i8", "i8"), ("u1", "f8"), ("?", "f8"))
+    dtypes = d.pick(
+        ("f8", "f8"),
+        ("f4", "f4"),
+        ("f4", "f8"),
+        ("f8", "f4"),
+        ("i8", "f8"),
+        ("i4", "f4"),
+        ("i8", "i8"),
+        ("u1", "f8"),
+        ("?", "f8"),
+    )
     y, pred = (np.abs(d.rng.normal(2, 2, shape)).astype(t) for t in dtypes)
     if d.rarely(0.2) and pred.dtype.kind == "f":
         pred -= 3
@@ -204,8 +244,9 @@ def regression_arguments(name, d):
     if kind == "weights":
         options["multioutput"] = d.rng.uniform(0, 1, max(outputs, 1))
     elif kind == "odd":
-        options["multioutput"] = d.pick("variance_weighted", [1, 0], [-1.0, 2.0], [0.0, 0.0], 3,
-                                        [1, 2, 3, 4, 5])
+        options["multioutput"] = d.pick(
+            "variance_weighted", [1, 0], [-1.0, 2.0], [0.0, 0.0], 3, [1, 2, 3, 4, 5]
+        )
     elif kind != "none":
         options["multioutput"] = kind
     if name == "mean_pinball_loss":
@@ -253,22 +294,26 @@ def test_the_ordinary_is_computed_here(name, weighted, kind):
 BINARY = np.array([0, 1, 1, 0, 1])
 
 
-@pytest.mark.parametrize("name, args, options", [
-    ("log_loss", (BINARY, [0.1, 0.8, 0.9, 0.3, 0.2]), {}),
-    ("log_loss", (BINARY == 1, np.array([[0.1], [0.8], [0.9], [0.3], [0.2]])), {"normalize": False}),
-    ("log_loss", ([2, 2, 7], probabilities(3, 3)), {"labels": [2, 5, 7]}),
-    ("log_loss", (["b", "b", "a"], probabilities(3, 3)), {"labels": ["a", "b", "c"]}),
-    ("brier_score_loss", (BINARY, [0.1, 0.8, 0.9, 0.3, 0.2]), {"scale_by_half": False}),
-    ("brier_score_loss", (["no", "yes"], [0.1, 0.8]), {"pos_label": "yes"}),
-    ("brier_score_loss", (2 * BINARY - 1, [0.1, 0.8, 0.9, 0.3, 0.2]), {}),
-    ("brier_score_loss", (BINARY + 3, probabilities(5, 2)), {}),
-    ("hinge_loss", (BINARY, np.array([0.5, -2.0, 2.0, -0.3, 1.0])), {"labels": [0, 1]}),
-    ("hinge_loss", (np.ones(3, int), np.array([0.5, -2.0, 2.0])), {"labels": [0, 1]}),
-    ("hinge_loss", (["b", "a"], np.eye(2, 3)), {"labels": ["a", "b", "c"]}),
-    ("top_k_accuracy_score", ([0, 2, 1, 1], np.ones((4, 3))), {"k": 1}),
-    ("mean_squared_error", ([1, 2], [1.5, 2.5]), {"multioutput": "raw_values"}),
-    ("mean_pinball_loss", (np.eye(4), np.ones((4, 4))), {"multioutput": [1, 2, 3, 4], "alpha": 0.1}),
-], ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    "name, args, options",
+    [
+        ("log_loss", (BINARY, [0.1, 0.8, 0.9, 0.3, 0.2]), {}),
+        ("log_loss", (BINARY == 1, np.array([[0.1], [0.8], [0.9], [0.3], [0.2]])), {"normalize": False}),
+        ("log_loss", ([2, 2, 7], probabilities(3, 3)), {"labels": [2, 5, 7]}),
+        ("log_loss", (["b", "b", "a"], probabilities(3, 3)), {"labels": ["a", "b", "c"]}),
+        ("brier_score_loss", (BINARY, [0.1, 0.8, 0.9, 0.3, 0.2]), {"scale_by_half": False}),
+        ("brier_score_loss", (["no", "yes"], [0.1, 0.8]), {"pos_label": "yes"}),
+        ("brier_score_loss", (2 * BINARY - 1, [0.1, 0.8, 0.9, 0.3, 0.2]), {}),
+        ("brier_score_loss", (BINARY + 3, probabilities(5, 2)), {}),
+        ("hinge_loss", (BINARY, np.array([0.5, -2.0, 2.0, -0.3, 1.0])), {"labels": [0, 1]}),
+        ("hinge_loss", (np.ones(3, int), np.array([0.5, -2.0, 2.0])), {"labels": [0, 1]}),
+        ("hinge_loss", (["b", "a"], np.eye(2, 3)), {"labels": ["a", "b", "c"]}),
+        ("top_k_accuracy_score", ([0, 2, 1, 1], np.ones((4, 3))), {"k": 1}),
+        ("mean_squared_error", ([1, 2], [1.5, 2.5]), {"multioutput": "raw_values"}),
+        ("mean_pinball_loss", (np.eye(4), np.ones((4, 4))), {"multioutput": [1, 2, 3, 4], "alpha": 0.1}),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
 def test_more_of_the_ordinary(name, args, options):
     want = getattr(metrics, name)(*args, **options)
     alone = getattr(ours, name).__wrapped__  # hands nothing on
@@ -287,8 +332,15 @@ def test_signatures_are_scikit_learns(name):
 def test_sparse_and_other_containers_go_to_scikit_learn(name):
     sparse = pytest.importorskip("scipy.sparse", reason="SciPy is optional")
     y, p = ordinary(name)
-    for args in ((y, sparse.csr_array(np.atleast_2d(p))), (np.ma.masked_array(y), p), (None, p), (y, "text"),
-                 ([], []), (np.eye(4, dtype=int), np.eye(4, dtype=int)), (y.reshape(-1, 1), p)):
+    for args in (
+        (y, sparse.csr_array(np.atleast_2d(p))),
+        (np.ma.masked_array(y), p),
+        (None, p),
+        (y, "text"),
+        ([], []),
+        (np.eye(4, dtype=int), np.eye(4, dtype=int)),
+        (y.reshape(-1, 1), p),
+    ):
         check_same(name, args, {})
 
 
@@ -332,9 +384,17 @@ def test_how_far_from_one_a_row_may_sum(dtype, tolerance):
     assert warned == [False, False, True, True] * 2
 
 
-@pytest.mark.parametrize("y, labels", [([0, 1, 5], [0, 1, 2]), ([-1, 0, 1], [0, 1, 2]),
-                                       ([3, 4, 5], [3, 5, 9]), ([9, 10, 3], [3, 5, 9]),
-                                       (["a", "x", "b"], ["a", "b", "c"])], ids=str)
+@pytest.mark.parametrize(
+    "y, labels",
+    [
+        ([0, 1, 5], [0, 1, 2]),
+        ([-1, 0, 1], [0, 1, 2]),
+        ([3, 4, 5], [3, 5, 9]),
+        ([9, 10, 3], [3, 5, 9]),
+        (["a", "x", "b"], ["a", "b", "c"]),
+    ],
+    ids=str,
+)
 def test_a_label_that_is_not_in_labels(y, labels):
     for name in ("log_loss", "brier_score_loss", "hinge_loss", "top_k_accuracy_score"):
         assert not check_same(name, (y, probabilities(3, 3)), {"labels": labels})
@@ -501,8 +561,9 @@ def test_scorers_in_the_place_of_scikit_learns(data, monkeypatch):
     def made(name):
         known = metrics.get_scorer(name)
         function = getattr(metrics, known._score_func.__name__)
-        return metrics.make_scorer(function, greater_is_better=known._sign > 0,
-                                   response_method=known._response_method)
+        return metrics.make_scorer(
+            function, greater_is_better=known._sign > 0, response_method=known._response_method
+        )
 
     want = [*results(metrics.get_scorer)]
     in_their_place(monkeypatch)
@@ -517,8 +578,14 @@ def test_scorers_in_a_grid_search_of_two_processes(data):
     names = ["neg_log_loss", "neg_brier_score", "accuracy"]
 
     def search(scoring, n_jobs):
-        grid = selection.GridSearchCV(models.DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2]},
-                                      scoring=scoring, cv=3, refit=names[0], n_jobs=n_jobs)
+        grid = selection.GridSearchCV(
+            models.DecisionTreeClassifier(random_state=0),
+            {"max_depth": [1, 2]},
+            scoring=scoring,
+            cv=3,
+            refit=names[0],
+            n_jobs=n_jobs,
+        )
         return grid.fit(*data)
 
     got = search({name: ours.scorers[name] for name in names}, 2)
@@ -530,11 +597,13 @@ def test_scorers_in_a_grid_search_of_two_processes(data):
 
 
 def test_without_scikit_learn_the_extra_is_named():
-    code = ("import sys; sys.modules['sklearn'] = None\n"
-            "import fastloss\n"
-            "try: import fastloss.sklearn\n"
-            "except ImportError as error: assert '.[sklearn]' in str(error), error\n"
-            "else: raise SystemExit('no error')\n")
+    code = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "import fastloss\n"
+        "try: import fastloss.sklearn\n"
+        "except ImportError as error: assert '.[sklearn]' in str(error), error\n"
+        "else: raise SystemExit('no error')\n"
+    )
     run(code)
 
 
@@ -555,8 +624,11 @@ def in_their_place(monkeypatch):
 @each_function
 def test_in_the_place_of_scikit_learns_what_is_handed_on_comes_to_the_same(name, monkeypatch):
     y, p = ordinary(name)
-    calls = [((y, p), {"sample_weight": np.r_[-0.5, np.ones(49)]}), ((y, p[:-1]), {}),
-             ((np.eye(4, dtype=int), np.eye(4, dtype=int)[::-1]), {"sample_weight": [1, 1, 1, -2]})]
+    calls = [
+        ((y, p), {"sample_weight": np.r_[-0.5, np.ones(49)]}),
+        ((y, p[:-1]), {}),
+        ((np.eye(4, dtype=int), np.eye(4, dtype=int)[::-1]), {"sample_weight": [1, 1, 1, -2]}),
+    ]
     home, theirs = sys.modules[getattr(metrics, name).__module__], getattr(metrics, name)
     want = [outcome(theirs, *call) for call in calls]
     in_their_place(monkeypatch)

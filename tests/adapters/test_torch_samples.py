@@ -35,8 +35,12 @@ LARGEST = 20_000  # elements that they may have, which bounds the time
 LOSSES = re.compile("[a-z].*(loss|entropy)|kl_div")
 FUNCTIONS = sorted(name for name in vars(F) if LOSSES.match(name) and callable(getattr(F, name)))
 MODULES = sorted(name for name in vars(nn) if "Loss" in name and name not in UNSAMPLED)
-EXACT = {torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64,
-         torch.complex64: torch.complex128}
+EXACT = {
+    torch.float16: torch.float64,
+    torch.bfloat16: torch.float64,
+    torch.float32: torch.float64,
+    torch.complex64: torch.complex128,
+}
 
 
 # --- torch's samples --------------------------------------------------------------------------------------
@@ -78,8 +82,13 @@ def function_samples(op):
     name = op.name.removeprefix("nn.functional.")
 
     def of(what, dtype, sample):
-        return Sample(what, dtype, lambda library: getattr(library, name),
-                      ((sample.input, *sample.args), sample.kwargs), op.gradcheck_wrapper)
+        return Sample(
+            what,
+            dtype,
+            lambda library: getattr(library, name),
+            ((sample.input, *sample.args), sample.kwargs),
+            op.gradcheck_wrapper,
+        )
 
     order = [d for d in EXACT if d in op.supported_dtypes("cpu")]
     for dtype in (*order, *sorted(op.supported_dtypes("cpu") - {*order}, key=str)):
@@ -101,8 +110,9 @@ def function_samples(op):
 def module_samples(info):
     name = info.name.removeprefix("nn.")
     for dtype in (torch.float64, torch.float32):
-        for sample in info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True,
-                                              training=True):
+        for sample in info.module_inputs_func(
+            info, device="cpu", dtype=dtype, requires_grad=True, training=True
+        ):
             built, given = sample.constructor_input, sample.forward_input
 
             def make(library, built=built, dtype=dtype):
@@ -110,8 +120,13 @@ def module_samples(info):
                 args, kwargs = fresh((built.args, built.kwargs))
                 return getattr(library, name)(*args, **kwargs).to(dtype)
 
-            yield Sample("gradient", dtype, make, (given.args, given.kwargs),
-                         of_log_softmax if name == "CTCLoss" else None)
+            yield Sample(
+                "gradient",
+                dtype,
+                make,
+                (given.args, given.kwargs),
+                of_log_softmax if name == "CTCLoss" else None,
+            )
 
 
 def of_log_softmax(ctc, log_probs, *rest, **options):
@@ -124,6 +139,7 @@ def of_log_softmax(ctc, log_probs, *rest, **options):
 
 def fresh(tree, dtypes=None):
     """New leaves of the same values and strides; with `dtypes` in those."""
+
     def new(t):
         if not isinstance(t, torch.Tensor):
             return t
@@ -131,8 +147,9 @@ def fresh(tree, dtypes=None):
         if dtypes and t.dtype in dtypes:
             copy = old.to(dtypes[t.dtype], copy=True)
         else:
-            copy = torch.empty(0, dtype=t.dtype).set_(old.untyped_storage().clone(), old.storage_offset(),
-                                                      old.size(), old.stride())
+            copy = torch.empty(0, dtype=t.dtype).set_(
+                old.untyped_storage().clone(), old.storage_offset(), old.size(), old.stride()
+            )
         return copy.requires_grad_(t.requires_grad)
 
     return torch.utils._pytree.tree_map(new, tree)
@@ -171,8 +188,7 @@ def answer(make, library, arguments, exactly=False, rounded=None):
             return Answer(value)
         step = "backward"
         leaves = leaves_of(function, (args, kwargs))
-        grads = torch.autograd.grad(value, leaves, incoming(value, rounded or value.dtype),
-                                    allow_unused=True)
+        grads = torch.autograd.grad(value, leaves, incoming(value, rounded or value.dtype), allow_unused=True)
     except Exception as error:
         return Answer(error=error, step=step)
     return Answer(value, grads)
@@ -260,9 +276,16 @@ def checked(sample, library, check):
 
 def to_check(samples):
     """Some small ones from all over the list."""
-    small = [s for s in samples if s.what == "gradient" and s.dtype == torch.float64 and sum(
-        t.numel() for t in torch.utils._pytree.tree_leaves(s.arguments) if isinstance(t, torch.Tensor)
-    ) <= LARGEST]
+    small = [
+        s
+        for s in samples
+        if s.what == "gradient"
+        and s.dtype == torch.float64
+        and sum(
+            t.numel() for t in torch.utils._pytree.tree_leaves(s.arguments) if isinstance(t, torch.Tensor)
+        )
+        <= LARGEST
+    ]
     return small[:: max(1, -(-len(small) // CHECKED))]
 
 
@@ -312,7 +335,8 @@ def tally(name, library=ft):
                 if theirs.error is not None:
                     result.errors += 1
                     result.other_type += ours.error is not None and not isinstance(
-                        ours.error, type(theirs.error))
+                        ours.error, type(theirs.error)
+                    )
                 elif sample.dtype in EXACT:
                     exact = answer(sample.make, theirs_in, sample.arguments, True, theirs.value.dtype)
                     exact = None if exact.error is not None else exact
@@ -359,9 +383,15 @@ def main(names):
     for name in names or [*FUNCTIONS, *MODULES]:
         found = tally(name, ft)
         short = sum(sum(dtypes.values()) for dtypes in found.short.values())
-        figures = dict(samples=found.samples, checks=found.checks,
-                       hold=found.samples + found.checks - short, short=short, raises=found.errors,
-                       other=found.other_type, seconds=found.seconds)
+        figures = dict(
+            samples=found.samples,
+            checks=found.checks,
+            hold=found.samples + found.checks - short,
+            short=short,
+            raises=found.errors,
+            other=found.other_type,
+            seconds=found.seconds,
+        )
         total.update(figures)
         print(row.format(name, *(f"{n:.1f}" if n is found.seconds else n for n in figures.values())))
         print("".join(f"{line}\n" for line in lines_of(found.short)), end="", flush=True)

@@ -100,8 +100,11 @@ ELSEWHERE = {
     "complex": ("l1_loss", lambda: (X + 0j, Z + 1j), {}),
     "integers": ("l1_loss", lambda: (Y, Y + 1), dict(reduction="sum")),
     "wider target": ("mse_loss", lambda: (X, Z.double()), {}),
-    "pos_weight 0": ("binary_cross_entropy_with_logits", lambda: (X, Z.sigmoid()),
-                     dict(pos_weight=torch.zeros(5))),
+    "pos_weight 0": (
+        "binary_cross_entropy_with_logits",
+        lambda: (X, Z.sigmoid()),
+        dict(pos_weight=torch.zeros(5)),
+    ),
     "eps": ("poisson_nll_loss", lambda: (X.abs(), Z.abs()), dict(log_input=False, eps=1e-3)),
     "margin": ("multi_margin_loss", lambda: (X, Y), dict(margin=-1.0)),
     "deprecated": ("mse_loss", lambda: (X, Z), dict(size_average=False)),
@@ -124,10 +127,18 @@ def test_torch_answers_the_rest(case):
                 getattr(ft, name)(*arguments(), **how)
 
 
-@pytest.mark.parametrize("name, arguments", [
-    ("cross_entropy", (X, Y + 3)), ("mse_loss", (X, Z[:, :3])), ("binary_cross_entropy", (X, Z.sigmoid())),
-    ("cross_entropy", (X, Y.float())), ("mse_loss", (X.numpy(), Z)), ("huber_loss", (X, Z, "mean", -1.0)),
-], ids=["label", "shape", "no probability", "labels that are floats", "array", "delta"])
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("cross_entropy", (X, Y + 3)),
+        ("mse_loss", (X, Z[:, :3])),
+        ("binary_cross_entropy", (X, Z.sigmoid())),
+        ("cross_entropy", (X, Y.float())),
+        ("mse_loss", (X.numpy(), Z)),
+        ("huber_loss", (X, Z, "mean", -1.0)),
+    ],
+    ids=["label", "shape", "no probability", "labels that are floats", "array", "delta"],
+)
 @quiet
 def test_where_torch_raises_the_error_is_torchs(name, arguments):
     with pytest.raises(Exception) as theirs:
@@ -137,8 +148,17 @@ def test_where_torch_raises_the_error_is_torchs(name, arguments):
     assert str(ours.value) == str(theirs.value)
 
 
-@pytest.mark.parametrize("name", ["mse_loss", "binary_cross_entropy_with_logits", "kl_div",
-                                  "poisson_nll_loss", "cross_entropy", "gaussian_nll_loss"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mse_loss",
+        "binary_cross_entropy_with_logits",
+        "kl_div",
+        "poisson_nll_loss",
+        "cross_entropy",
+        "gaussian_nll_loss",
+    ],
+)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_the_value_has_the_wider_dtype(name, dtype):
     x, y, *rest = CALLS[name]
@@ -279,8 +299,11 @@ def test_transforms_of_torch_func(name):
     tangent = torch.ones_like(x)
     two = torch.stack([x, x / 2])
     for transformed in (
-        lambda f: torch.func.grad(f)(x), lambda f: torch.func.jacrev(f)(x), lambda f: torch.func.vmap(f)(two),
-        lambda f: torch.func.vmap(torch.func.grad(f))(two), lambda f: torch.func.jvp(f, (x,), (tangent,)),
+        lambda f: torch.func.grad(f)(x),
+        lambda f: torch.func.jacrev(f)(x),
+        lambda f: torch.func.vmap(f)(two),
+        lambda f: torch.func.vmap(torch.func.grad(f))(two),
+        lambda f: torch.func.jvp(f, (x,), (tangent,)),
     ):
         want, got = outcomes(name, lambda call: transformed(lambda x: call(x, *rest)))  # noqa: B023
         close(got, want) if not isinstance(want, type) else None
@@ -324,9 +347,9 @@ def test_double_backward_of_arguments_that_changed_is_an_error():
 def test_double_backward_twice_and_after_a_backward_pass():
     x = X.clone().requires_grad_()
     loss = ft.cross_entropy(x, Y)
-    want, = torch.autograd.grad(F.cross_entropy(x, Y), x)
+    (want,) = torch.autograd.grad(F.cross_entropy(x, Y), x)
     for _ in range(2):
-        grad, = torch.autograd.grad(loss, x, create_graph=True)
+        (grad,) = torch.autograd.grad(loss, x, create_graph=True)
         close(grad.detach(), want)
     loss.backward()
     with pytest.raises(RuntimeError, match="second time"):
@@ -401,7 +424,7 @@ def test_double_backward_of_what_no_longer_requires_grad():
     x, y = X.clone().requires_grad_(), Z.clone().requires_grad_()
     loss = ft.mse_loss(x, y)
     y.requires_grad_(False)
-    grad, = torch.autograd.grad(loss, x, create_graph=True)
+    (grad,) = torch.autograd.grad(loss, x, create_graph=True)
     close(grad.detach(), value_and_grad(F.mse_loss, X, Z)[1])
 
 
@@ -416,17 +439,20 @@ def test_a_mean_of_nothing_where_warnings_are_errors():
 
 
 @quiet
-@pytest.mark.parametrize("name, arguments, how", [
-    ("gaussian_nll_loss", (X, Z, 0.0), dict(eps=1e-9)),
-    ("multilabel_soft_margin_loss", (X[:, :0], Z[:, :0]), dict(reduction="none")),
-    ("kl_div", (X[:0], Z[:0]), dict(reduction="batchmean")),
-    ("multilabel_soft_margin_loss", (X[:, :0], Z[:, :0]), dict(reduction="sum")),
-    ("mse_loss", (X, Z), dict(weight=Z.double().abs())),
-    ("gaussian_nll_loss", (X, Z, Z.double().abs() + 1), {}),
-    ("mse_loss", (X, torch._efficientzerotensor((6, 5))), {}),
-    ("binary_cross_entropy", (torch.tensor([0.5, 1e-39, 0.2]), torch.ones(3)), {}),
-    ("binary_cross_entropy", (torch.tensor([0.5, 1e-60]).double(), torch.ones(2).double()), {}),
-])
+@pytest.mark.parametrize(
+    "name, arguments, how",
+    [
+        ("gaussian_nll_loss", (X, Z, 0.0), dict(eps=1e-9)),
+        ("multilabel_soft_margin_loss", (X[:, :0], Z[:, :0]), dict(reduction="none")),
+        ("kl_div", (X[:0], Z[:0]), dict(reduction="batchmean")),
+        ("multilabel_soft_margin_loss", (X[:, :0], Z[:, :0]), dict(reduction="sum")),
+        ("mse_loss", (X, Z), dict(weight=Z.double().abs())),
+        ("gaussian_nll_loss", (X, Z, Z.double().abs() + 1), {}),
+        ("mse_loss", (X, torch._efficientzerotensor((6, 5))), {}),
+        ("binary_cross_entropy", (torch.tensor([0.5, 1e-39, 0.2]), torch.ones(3)), {}),
+        ("binary_cross_entropy", (torch.tensor([0.5, 1e-60]).double(), torch.ones(2).double()), {}),
+    ],
+)
 def test_corners_are_torchs(name, arguments, how):
     want, got = (value_and_grad(call, *arguments) for call in both(name, **how))
     close(got, want, equal_nan=True)
@@ -474,7 +500,8 @@ def test_traces_bake_in_no_number(name):
     x, *rest = CALLS[name]
     other = x.flip(0)
     for traced in (
-        lambda f: make_fx(f)(x)(other), lambda f: make_fx(torch.func.grad(f))(x)(other),
+        lambda f: make_fx(f)(x)(other),
+        lambda f: make_fx(torch.func.grad(f))(x)(other),
         lambda f: torch.jit.trace(f, (x,))(other),
     ):
         want, got = outcomes(name, lambda call: traced(lambda x: call(x, *rest)))  # noqa: B023
@@ -517,6 +544,7 @@ def compiled():
     def backend(module, inputs):
         graphs.append(module.code)
         from torch._dynamo.backends.debugging import aot_eager
+
         return aot_eager(module, inputs)
 
     def compile(function):
@@ -666,11 +694,17 @@ def test_compiled_transforms_and_options(compiled):
 
 
 @quiet
-@pytest.mark.parametrize("wrong", [
-    lambda x: ft.mse_loss(x, Z, input=X), lambda x: ft.mse_loss(x), lambda x: ft.mse_loss(x, Z, size=3),
-    lambda x: ft.mse_loss(x, Z, None, None, "mean", None, True), lambda x: ft.mse_loss(x, Z, inplace="yes"),
-    lambda x: ft.mse_loss(2 * x, Z[:1], inplace=True),
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda x: ft.mse_loss(x, Z, input=X),
+        lambda x: ft.mse_loss(x),
+        lambda x: ft.mse_loss(x, Z, size=3),
+        lambda x: ft.mse_loss(x, Z, None, None, "mean", None, True),
+        lambda x: ft.mse_loss(x, Z, inplace="yes"),
+        lambda x: ft.mse_loss(2 * x, Z[:1], inplace=True),
+    ],
+)
 def test_compiled_calls_that_are_wrong(wrong, compiled):
     with pytest.raises(Exception):  # noqa: B017
         compiled(wrong)(X.clone().requires_grad_())
@@ -690,8 +724,10 @@ def test_what_the_compiler_traces_runs_without_it(name, reduction):
     """Each step of it is seen by a debugger then, and by coverage."""
     x, *rest = CALLS[name]
     traced = getattr(ft, name).operator.traced
-    close(value_and_grad(lambda *a: traced(a, dict(reduction=reduction)), x, *rest),
-          value_and_grad(getattr(F, name), x, *rest, reduction=reduction))
+    close(
+        value_and_grad(lambda *a: traced(a, dict(reduction=reduction)), x, *rest),
+        value_and_grad(getattr(F, name), x, *rest, reduction=reduction),
+    )
 
 
 class Sub(torch.Tensor):
@@ -702,14 +738,22 @@ class Sub(torch.Tensor):
 def test_what_is_traced_is_handed_on_where_an_operator_does_not_take_it():
     weight = torch.rand(5, generator=generator)
     for name, rest, how in [
-        ("mse_loss", (Z[:1],), {}), ("mse_loss", (Z,), dict(reduce=False)), ("mse_loss", (Z.double(),), {}),
-        ("l1_loss", (Z.to(torch.complex64),), {}), ("gaussian_nll_loss", (Z, 0.5), {}),
-        ("gaussian_nll_loss", (Z, Z[:, 0].abs() + 1), {}), ("gaussian_nll_loss", (Z, Z[:, :1].abs() + 1), {}),
-        ("cosine_embedding_loss", (Z, torch.ones(1)), {}), ("cross_entropy", (Y,), dict(weight=weight)),
-        ("cross_entropy", (-Z,), {}), ("cross_entropy", (Z.softmax(1).requires_grad_(),), {}),
+        ("mse_loss", (Z[:1],), {}),
+        ("mse_loss", (Z,), dict(reduce=False)),
+        ("mse_loss", (Z.double(),), {}),
+        ("l1_loss", (Z.to(torch.complex64),), {}),
+        ("gaussian_nll_loss", (Z, 0.5), {}),
+        ("gaussian_nll_loss", (Z, Z[:, 0].abs() + 1), {}),
+        ("gaussian_nll_loss", (Z, Z[:, :1].abs() + 1), {}),
+        ("cosine_embedding_loss", (Z, torch.ones(1)), {}),
+        ("cross_entropy", (Y,), dict(weight=weight)),
+        ("cross_entropy", (-Z,), {}),
+        ("cross_entropy", (Z.softmax(1).requires_grad_(),), {}),
         ("binary_cross_entropy_with_logits", (Z.sigmoid(),), dict(weight=weight)),
-        ("binary_cross_entropy", (Z.sigmoid(),), {}), ("mse_loss", (X[:0], Z[:0]), {}),
-        ("mse_loss", (Z.as_subclass(Sub),), {}), ("cosine_embedding_loss", (Z, torch.ones(())), {}),
+        ("binary_cross_entropy", (Z.sigmoid(),), {}),
+        ("mse_loss", (X[:0], Z[:0]), {}),
+        ("mse_loss", (Z.as_subclass(Sub),), {}),
+        ("cosine_embedding_loss", (Z, torch.ones(())), {}),
         ("cross_entropy", (Y,), dict(weight=weight.clone().requires_grad_())),
         ("binary_cross_entropy_with_logits", (Z.sigmoid(),), dict(weight=torch.rand(2, 6, 5))),
     ]:
@@ -725,8 +769,11 @@ def test_what_is_traced_is_handed_on_where_an_operator_does_not_take_it():
         close(traced_ones, want, equal_nan=True)
         close(got, want, equal_nan=True)
     traced = ft.mse_loss.operator.traced
-    for args, kwargs, error in [((X, Z), dict(inplace="yes"), "must be True or False"),
-                                ((X, Z[:1]), dict(inplace=True), "not taken"), ((X,), {}, "target")]:
+    for args, kwargs, error in [
+        ((X, Z), dict(inplace="yes"), "must be True or False"),
+        ((X, Z[:1]), dict(inplace=True), "not taken"),
+        ((X,), {}, "target"),
+    ]:
         with pytest.raises(TypeError, match=error):
             traced(args, kwargs)
     with ft.strict(), pytest.raises(ValueError, match="negative"):
@@ -738,6 +785,7 @@ def test_what_is_traced_is_handed_on_where_an_operator_does_not_take_it():
 def test_any_loss_runs_as_an_operator(case, monkeypatch):
     want = value_and_grad(ANY_LOSS[case], X)
     from fastloss.torch import _any_loss
+
     monkeypatch.setattr(_any_loss, "run", None)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     got = value_and_grad(ANY_LOSS[case], X)
@@ -798,6 +846,11 @@ if __name__ == "__main__":
 def test_gradients_are_averaged_over_processes(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(textwrap.dedent(DISTRIBUTED))
-    done = subprocess.run([sys.executable, str(script), str(tmp_path / "meeting")], cwd=ROOT, text=True,
-                          capture_output=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "meeting")],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == 0, done.stderr

@@ -382,7 +382,7 @@ def test_the_curvature_of_pseudo_huber_far_away(dtype):
     for power in (10, 20, 26, 27, 28, 29, 30, 40, 59, 60, 61, 80):
         if dtype == F4 and power > 40:
             continue  # below float32's normal numbers
-        a = 2.0 ** power
+        a = 2.0**power
         for delta in (1.0, 0.25):
             x = np.array([a * delta, -a * delta], dtype)
             hess = fl.pseudo_huber.grad_and_hess(x, np.zeros(2, dtype), delta=delta, reduction="sum")[1]
@@ -636,6 +636,8 @@ def refused(f, *args, match, error=ValueError, **options):
         f(*args, **options)
     outs = [options.get("out"), options.get("hess_out"), *(options.get("outs") or ())]
     assert all((o == PATTERN).all() for o in outs if o is not None)
+
+
 NOT_NUMBERS = ["1", None, True, [1.0, 2.0], 1j]
 ARRAYS = {("quantile", "q"), ("gaussian_nll", "var"), ("binary_cross_entropy_with_logits", "pos_weight")}
 

@@ -110,8 +110,9 @@ def test_any_class_axis(dtype, classes, axis):
     for ties in ("first", "last"):
         for reduction in REDUCTIONS:
             call = dict(k=[1, 3], ties=ties, reduction=reduction)
-            assert same_bits(fl.top_k_accuracy(moved, target, axis=axis, **call),
-                             fl.top_k_accuracy(scores, target, **call))
+            assert same_bits(
+                fl.top_k_accuracy(moved, target, axis=axis, **call), fl.top_k_accuracy(scores, target, **call)
+            )
     hit, kept = brute(scores, target)
     assert fl.accuracy(moved, target, axis=axis, reduction="sum") == hit.sum()
     assert fl.zero_one(moved, target, axis=axis, reduction="sum") == (kept & ~hit).sum()
@@ -134,8 +135,9 @@ def test_accuracy_is_that_of_argmax(classes):
         scores, target = rng.standard_normal((200, classes)).astype(dtype), rng.integers(0, classes, 200)
         target[::2] = scores[::2].argmax(-1)
         assert fl.accuracy(scores, target) == (scores.argmax(-1) == target).mean()
-        assert np.array_equal(fl.cross_entropy.rows(scores, target).correct,
-                              fl.accuracy(scores, target, reduction="none"))
+        assert np.array_equal(
+            fl.cross_entropy.rows(scores, target).correct, fl.accuracy(scores, target, reduction="none")
+        )
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
@@ -231,8 +233,10 @@ def test_sample_weight_of_the_leading_axes(reduction):
     for name in OF_ROWS:
         f = fl.metrics[name]
         for w in (weight, weight.astype("f2"), weight.tolist()):
-            assert same_bits(f(scores, target, sample_weight=w, reduction=reduction),
-                             f(scores, target, sample_weight=full, reduction=reduction))
+            assert same_bits(
+                f(scores, target, sample_weight=w, reduction=reduction),
+                f(scores, target, sample_weight=full, reduction=reduction),
+            )
 
 
 def test_a_weight_of_zero_silences_a_row():
@@ -353,8 +357,10 @@ def test_binary_accuracy(labels, reduction, dtype):
             want = reduced(hit, np.ones((9, 15), bool), reduction, w)
             assert_right(fl.binary_accuracy(pred, target, **call), want, dtype, reduction)
             for lay in LAYOUTS.values():
-                assert same_bits(fl.binary_accuracy(lay(pred), lay(target), **call),
-                                 fl.binary_accuracy(pred, target, **call))
+                assert same_bits(
+                    fl.binary_accuracy(lay(pred), lay(target), **call),
+                    fl.binary_accuracy(pred, target, **call),
+                )
 
 
 def test_binary_accuracy_takes_bool_with_either_labels():
@@ -540,8 +546,11 @@ def test_signature(name):
     first = {"entropy": "logits", "perplexity": "logits", "binary_accuracy": "pred"}.get(name, "scores")
     assert positional == [first] + ["target"] * (name != "entropy")
     common = dict(reduction="mean", sample_weight=None, normalizer=None, n_threads=None, axis=-1)
-    own = {"binary_accuracy": dict(threshold=0.0, labels="01"), "entropy": {},
-           "top_k_accuracy": dict(k=1, ties="first", ignore_index=-100)}.get(name, dict(ignore_index=-100))
+    own = {
+        "binary_accuracy": dict(threshold=0.0, labels="01"),
+        "entropy": {},
+        "top_k_accuracy": dict(k=1, ties="first", ignore_index=-100),
+    }.get(name, dict(ignore_index=-100))
     without = {"binary_accuracy": "axis", "perplexity": "reduction"}.get(name)
     want = own | {key: value for key, value in common.items() if key != without}
     assert {p.name: p.default for p in parameters.values() if p.kind is p.KEYWORD_ONLY} == want

@@ -325,7 +325,7 @@ def test_unary_bits_do_not_depend_on_threads_or_neighbours(n, name):
         want = f(x, n_threads=1)
         for threads in (None, 2, 9):
             assert same_bits(f(x, n_threads=threads), want)
-        assert same_bits(f(x[n // 3:]), want[n // 3:]) and same_bits(f(x[::-1])[::-1], want)
+        assert same_bits(f(x[n // 3 :]), want[n // 3 :]) and same_bits(f(x[::-1])[::-1], want)
 
 
 @each_unary
@@ -336,8 +336,12 @@ def test_unary_arguments(name):
     assert same_bits(f(x.astype(">f8")), f(x))
     with pytest.raises(ValueError, match="n_threads"):
         f(x, n_threads=0)
-    for out, error in [(np.empty((4, 3)), ValueError), (np.empty((3, 4), int), TypeError),
-                       (np.empty((3, 4), ">f8"), TypeError), ([], TypeError)]:
+    for out, error in [
+        (np.empty((4, 3)), ValueError),
+        (np.empty((3, 4), int), TypeError),
+        (np.empty((3, 4), ">f8"), TypeError),
+        ([], TypeError),
+    ]:
         with pytest.raises(error, match="out"):
             f(x, out=out)
     read_only = np.empty((3, 4))

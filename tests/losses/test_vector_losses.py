@@ -119,8 +119,9 @@ def test_vectors_have_one_shape():
 def test_a_row_of_huge_vectors_does_not_rescale_its_neighbours():
     a, b = np.array([[2.0**-39, 0]], "f4"), np.array([[2.0**39, 2.0**-120]], "f4")
     alone = fl.cosine_distance.grad(a, b, reduction="sum")
-    beside = fl.cosine_distance.grad(np.r_[a, np.float32([[1e30, 0]])], np.r_[b, np.float32([[1, 1]])],
-                                     reduction="sum")
+    beside = fl.cosine_distance.grad(
+        np.r_[a, np.float32([[1e30, 0]])], np.r_[b, np.float32([[1, 1]])], reduction="sum"
+    )
     assert alone[0, 1] != 0 and np.array_equal(alone[0], beside[0])
 
 
@@ -149,8 +150,10 @@ def test_cosines_of_subnormal_vectors(dtype, d):
         a, b = x1[0] / dtype(size), x2[0] / dtype(size)
         a, b = a.astype(np.longdouble), b.astype(np.longdouble)
         c = (a @ b) / np.sqrt((a @ a) * (b @ b))
-        want = [(c * u / np.sqrt(u @ u) - v / np.sqrt(v @ v)) / np.sqrt(u @ u) / np.longdouble(size)
-                for u, v in ((a, b), (b, a))]
+        want = [
+            (c * u / np.sqrt(u @ u) - v / np.sqrt(v @ v)) / np.sqrt(u @ u) / np.longdouble(size)
+            for u, v in ((a, b), (b, a))
+        ]
         assert abs(value - float(1 - c)) < 1e-6
         for got, exact in zip((first[0], second[0]), want):
             most = abs(exact).max() * 100 * np.finfo(dtype).eps

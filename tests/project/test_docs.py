@@ -125,8 +125,9 @@ def value_of(default):
 
 
 ROWS = rows_of_tables()
-ROW_LOSSES = [name for name, loss in fl.losses.items()
-              if {"target", "axis"} <= {*inspect.signature(loss).parameters}]
+ROW_LOSSES = [
+    name for name, loss in fl.losses.items() if {"target", "axis"} <= {*inspect.signature(loss).parameters}
+]
 each_documented = pytest.mark.parametrize("name", DOCUMENTED)
 
 
@@ -244,7 +245,12 @@ def test_the_readme_names_all(name):
 
 def test_every_kernel_is_used():
     """The other way round, a loss without its kernel does not even import."""
-    inside = {"poisson_rate": "poisson", "rank": "accuracy", "gaussian_nll_of_number": "gaussian_nll",
-              "binary_focal_of_squares": "binary_focal", "focal_of_squares": "focal",
-              "plain_binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits"}
+    inside = {
+        "poisson_rate": "poisson",
+        "rank": "accuracy",
+        "gaussian_nll_of_number": "gaussian_nll",
+        "binary_focal_of_squares": "binary_focal",
+        "focal_of_squares": "focal",
+        "plain_binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits",
+    }
     assert {inside.get(name, name) for name in fl._core.kernels()} <= {*DOCUMENTED}

@@ -32,8 +32,11 @@ def run(*command, **kwargs):
 
 def files(folder):
     """Relative paths of the files below a folder, without what running the tests leaves there."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".so"}
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".so"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +62,11 @@ def sdist(tree):
 @pytest.fixture(scope="module")
 def built(sdist):
     """The source distribution after a wheel was built from nothing but it, under a distributor's CFLAGS."""
-    environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith("FASTLOSS_") or name == "FASTLOSS_BUILD_ISAS"}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("FASTLOSS_") or name == "FASTLOSS_BUILD_ISAS"
+    }
     environment["CFLAGS"] = "-O2"
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", cwd=sdist, env=environment)
     return sdist
@@ -185,6 +191,9 @@ def test_import_brings_nothing_but_numpy():
         "print(*{name.partition('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)"
     )
     where = Path(fastloss.__file__).parents[1]
-    brought = {name for name in run(sys.executable, "-c", code, cwd=where).split()
-               if not re.fullmatch(r"cython_runtime|_cython_\w+", name)}  # what Cython registers of itself
+    brought = {
+        name
+        for name in run(sys.executable, "-c", code, cwd=where).split()
+        if not re.fullmatch(r"cython_runtime|_cython_\w+", name)
+    }  # what Cython registers of itself
     assert brought == {"fastloss"}

@@ -56,9 +56,12 @@ def test_the_stub_is_what_the_script_writes():
 
 
 def test_the_stub_names_what_the_core_has():
-    names = [target.id if isinstance(target, ast.Name) else target
-             for node in ast.parse((ROOT / "fastloss" / "_core.pyi").read_text()).body
-             for target in [getattr(node, "target", None) or getattr(node, "name", None)] if target]
+    names = [
+        target.id if isinstance(target, ast.Name) else target
+        for node in ast.parse((ROOT / "fastloss" / "_core.pyi").read_text()).body
+        for target in [getattr(node, "target", None) or getattr(node, "name", None)]
+        if target
+    ]
     assert len(names) > 15 and not [name for name in names if not hasattr(_core, name)]
 
 
@@ -67,8 +70,18 @@ def test_types(tmp_path):
     pytest.importorskip("mypy", reason="mypy is optional")
     (tmp_path / "types_of_calls.py").write_text(TYPES)
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--cache-dir", tmp_path / "cache", "--config-file",
-         ROOT / "pyproject.toml", tmp_path / "types_of_calls.py"],
-        cwd=ROOT, capture_output=True, text=True,
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--cache-dir",
+            tmp_path / "cache",
+            "--config-file",
+            ROOT / "pyproject.toml",
+            tmp_path / "types_of_calls.py",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -24,19 +24,28 @@ def scores_of(name):
 def test_whole_floats_and_one_hot_integers_are_labels(name):
     loss, x = fl.losses[name], scores_of(name)
     want = loss.value_and_grad(x, Y)
-    for taken in (Y.astype("f8"), Y.astype("f4"), Y.astype(ml_dtypes.bfloat16), [0.0, 2, 1, 1],
-                  np.eye(3, dtype=int)[Y], np.eye(3, dtype=bool)[Y], np.eye(3, dtype="u1")[Y].tolist()):
+    for taken in (
+        Y.astype("f8"),
+        Y.astype("f4"),
+        Y.astype(ml_dtypes.bfloat16),
+        [0.0, 2, 1, 1],
+        np.eye(3, dtype=int)[Y],
+        np.eye(3, dtype=bool)[Y],
+        np.eye(3, dtype="u1")[Y].tolist(),
+    ):
         got = loss.value_and_grad(x, taken)
         assert got[0] == want[0] and np.array_equal(got[1], want[1])
     hot = np.eye(3, dtype=int)[Y].T
     assert loss(x.T, hot, axis=0) == loss(x, Y)
     assert loss(x, [0.0, -100, 1, 1]) == loss(x, [0, -100, 1, 1])
-    for wrong, message in (([0, np.nan, 1, 1], r"target\[1\] = nan is missing"),
-                           ([0, 2, 1.5, 1], r"target\[2\] = 1.5 is no label"),
-                           ([0, 2, 1, np.inf], r"target\[3\] = inf is no label"),
-                           ([0, 2, 1, 5.0], r"target\[3\] = 5 is out of range for 3 classes"),
-                           (np.ones((4, 3), int), r"target\[0\] is \[1, 1, 1\]: .* must be one-hot"),
-                           (2 * np.eye(3, dtype=int)[Y], r"target\[0\] is \[2, 0, 0\]: .* must be one-hot")):
+    for wrong, message in (
+        ([0, np.nan, 1, 1], r"target\[1\] = nan is missing"),
+        ([0, 2, 1.5, 1], r"target\[2\] = 1.5 is no label"),
+        ([0, 2, 1, np.inf], r"target\[3\] = inf is no label"),
+        ([0, 2, 1, 5.0], r"target\[3\] = 5 is out of range for 3 classes"),
+        (np.ones((4, 3), int), r"target\[0\] is \[1, 1, 1\]: .* must be one-hot"),
+        (2 * np.eye(3, dtype=int)[Y], r"target\[0\] is \[2, 0, 0\]: .* must be one-hot"),
+    ):
         out = np.full(x.shape, 7.0)
         with pytest.raises(ValueError, match=message):
             loss.grad(x, wrong, out=out)
@@ -78,13 +87,21 @@ def test_columns_of_pandas_and_arrow():
     want = fl.cross_entropy(X, Y)
     for dtype in ("Int64", "UInt8", pd.ArrowDtype(pa.int32()), "category", "int16"):
         assert fl.cross_entropy(X, pd.Series(Y).astype(dtype)) == want, dtype
-    mixed = pd.DataFrame({"a": pd.Series(X[:, 0], dtype="Float64"), "b": X[:, 1],
-                          "c": pd.Series(X[:, 2], dtype=pd.ArrowDtype(pa.float64()))})
+    mixed = pd.DataFrame(
+        {
+            "a": pd.Series(X[:, 0], dtype="Float64"),
+            "b": X[:, 1],
+            "c": pd.Series(X[:, 2], dtype=pd.ArrowDtype(pa.float64())),
+        }
+    )
     assert fl.cross_entropy(mixed, Y) == want
     assert fl.cross_entropy(pd.Series(X.tolist()), Y) == want == fl.cross_entropy(pa.array(X.tolist()), Y)
     assert fl.cross_entropy(pd.Series([np.array(row) for row in X]), Y) == want
-    for labels in (pd.Series([0, None, 1, 1], dtype="Int64"), pa.array([0, None, 1, 1]),
-                   pd.Series([0, None, 1, 1], dtype=pd.ArrowDtype(pa.int64()))):
+    for labels in (
+        pd.Series([0, None, 1, 1], dtype="Int64"),
+        pa.array([0, None, 1, 1]),
+        pd.Series([0, None, 1, 1], dtype=pd.ArrowDtype(pa.int64())),
+    ):
         with pytest.raises(ValueError, match=r"target\[1\] (= nan )?is missing"):
             fl.cross_entropy(X, labels)
     with pytest.raises(ValueError, match=r"logits\[1\] has shape \(2,\), the first \(3,\): all rows"):

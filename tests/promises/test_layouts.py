@@ -303,8 +303,10 @@ def test_values_do_not_go_over_the_index():
 
 def test_errors_name_the_pair_of_outputs():
     x, v = np.zeros((2, 3)), np.ones((2, 3))
-    for call in (lambda outs: fl.cosine_distance.value_and_grads(x, v, outs=outs),
-                 lambda outs: fl.gaussian_nll.value_and_grads(x, v, var=v, outs=outs)):
+    for call in (
+        lambda outs: fl.cosine_distance.value_and_grads(x, v, outs=outs),
+        lambda outs: fl.gaussian_nll.value_and_grads(x, v, var=v, outs=outs),
+    ):
         for i in (0, 1):
             with pytest.raises(ValueError, match=rf"outs\[{i}\] has shape"):
                 call(tuple(np.zeros(4) if i == k else None for k in (0, 1)))

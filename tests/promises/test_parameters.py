@@ -144,8 +144,11 @@ def test_the_functions_of_the_core_take_floats():
 @pytest.mark.memory_safety
 @pytest.mark.parametrize("axis", [2**40, -(2**40), 2**70])
 def test_an_axis_beyond_any_integer_is_named(axis):
-    for f in (lambda: fl.cross_entropy(X, Y, axis=axis), lambda: fl.softmax(X, axis=axis),
-              lambda: fl.cross_entropy.rows(X, Y, axis=axis)):
+    for f in (
+        lambda: fl.cross_entropy(X, Y, axis=axis),
+        lambda: fl.softmax(X, axis=axis),
+        lambda: fl.cross_entropy.rows(X, Y, axis=axis),
+    ):
         with pytest.raises(ValueError, match="axis = "):
             f()
 
@@ -159,8 +162,10 @@ def test_class_weights_that_float32_cannot_hold(weight):
 
 
 @pytest.mark.memory_safety
-@pytest.mark.parametrize("loss, call", [
-    (fl.log_loss, (np.array([[0, 1.0]], "f4"), [0])), (fl.binary_cross_entropy, (np.ones(1, "f4"), [0.0]))])
+@pytest.mark.parametrize(
+    "loss, call",
+    [(fl.log_loss, (np.array([[0, 1.0]], "f4"), [0])), (fl.binary_cross_entropy, (np.ones(1, "f4"), [0.0]))],
+)
 def test_an_epsilon_that_float32_cannot_hold(loss, call):
     with pytest.raises(ValueError, match="normal numbers in float32"):
         loss(*call, eps=1e-300)
@@ -249,8 +254,13 @@ def base_of(x, target=LABELS):
 
 
 def test_a_keyword_of_another_library():
-    for name, meant in (("weight", "sample_weight"), ("dim", "axis"), ("label_smothing", "label_smoothing"),
-                        ("n_jobs", "n_threads"), ("clas_weight", "class_weight")):
+    for name, meant in (
+        ("weight", "sample_weight"),
+        ("dim", "axis"),
+        ("label_smothing", "label_smoothing"),
+        ("n_jobs", "n_threads"),
+        ("clas_weight", "class_weight"),
+    ):
         for method in (fl.cross_entropy, fl.cross_entropy.grad, fl.cross_entropy.value_and_grad):
             message = rf"cross_entropy\(\) got an unexpected keyword .* '{name}': did you mean '{meant}'\?"
             with pytest.raises(TypeError, match=message):

@@ -157,7 +157,8 @@ def test_shards_are_in_natural_order_and_pair_up_by_rows(files, capsys):
     assert run(capsys, "x-*.npy", "y-*.npy", *ASKED, *SMALL)["results"] == expected()
     np.save("x-100.npy", LOGITS[600:].astype(np.float64))  # one dtype for all: that which holds each
     assert run(capsys, "x-*.npy", "y-*.npy", *ASKED, *SMALL)["results"] == expected(
-        [LOGITS[:600], LOGITS[600:].astype(np.float64)])
+        [LOGITS[:600], LOGITS[600:].astype(np.float64)]
+    )
     np.save("x-100.npy", LOGITS[600:].astype(">f4"))
     assert run(capsys, "x-*.npy", "y-*.npy", *ASKED, *SMALL)["results"] == expected()
     np.save("[1].npy", LABELS)  # a name, not a pattern
@@ -178,8 +179,11 @@ def test_parquet(files, capsys):
     pq.write_table(pa.table({f"c{i}": LOGITS[:, i] for i in range(C)}), "columns.parquet", row_group_size=170)
     for i, span in enumerate((slice(0, 450), slice(450, N))):
         pq.write_table(pa.table({"y": LABELS[span].astype(np.int16)}), f"y-{i}.parquet")
-    for x, y in (("lists.parquet:logits", "lists.parquet:label"), ("lists.parquet:ragged", "y.npy"),
-                 ("columns.parquet", "y-*.parquet")):
+    for x, y in (
+        ("lists.parquet:logits", "lists.parquet:label"),
+        ("lists.parquet:ragged", "y.npy"),
+        ("columns.parquet", "y-*.parquet"),
+    ):
         assert run(capsys, x, y, *ASKED, *SMALL)["results"] == expected()
     some = run(capsys, "columns.parquet:c0,c2,c6", "y.npy", "--metric", "entropy", *SMALL)
     assert some["results"] == expected(LOGITS[:, [0, 2, 6]], None, ["entropy"])
@@ -196,7 +200,8 @@ def test_parquet(files, capsys):
     broken[701] = [1.0]
     pq.write_table(pa.table({"x": pa.array(broken)}), "short.parquet")
     assert "short.parquet: row 701: x has another length than the first row, 7" == refused(
-        capsys, "short.parquet", "y.npy", *ASKED, *SMALL)
+        capsys, "short.parquet", "y.npy", *ASKED, *SMALL
+    )
     pq.write_table(pa.table({"x": ["a"] * N}), "text.parquet")
     assert "column x has type string" in refused(capsys, "x.npy", "text.parquet", *ASKED)
     Path("no.parquet").write_bytes(b"no such thing")
@@ -281,8 +286,9 @@ def test_files_that_cannot_be_read(files, capsys):
     assert of("x.csv") == "x.csv: .csv is not read: it must be .npy, .npz or .parquet"
     np.save("narrow-1.npy", LOGITS)
     np.save("narrow-2.npy", LOGITS[:, :3])
-    assert of("narrow-*.npy") == ("narrow-2.npy has rows of shape (3,), those before it have (7,): they must "
-                                  "be the same in all parts")
+    assert of("narrow-*.npy") == (
+        "narrow-2.npy has rows of shape (3,), those before it have (7,): they must be the same in all parts"
+    )
     np.save("few.npy", LABELS[:10])
     assert of("x.npy", "few.npy").startswith("x.npy, few.npy: target has 10 rows, pred has 1000")
     np.save("float.npy", LABELS + 0.5)
@@ -327,8 +333,15 @@ def test_no_file_is_left_open(files, capsys):
             shards.read(0, N)
     finally:
         shards.close()
-    left = [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd") if n.isdigit()
-            and os.path.exists(f"/proc/self/fd/{n}")] if sys.platform == "linux" else []
+    left = (
+        [
+            os.readlink(f"/proc/self/fd/{n}")
+            for n in os.listdir("/proc/self/fd")
+            if n.isdigit() and os.path.exists(f"/proc/self/fd/{n}")
+        ]
+        if sys.platform == "linux"
+        else []
+    )
     assert not [path for path in left if path.endswith("x.npz")], caught
 
 
@@ -345,16 +358,20 @@ def test_a_damaged_number_in_a_stored_archive_is_found(files, capsys):
 
 def test_a_key_names_nothing_in_a_npy(files, capsys):
     assert refused(capsys, "x.npy:foo", "y.npy", *ASKED) == (
-        "x.npy: a .npy holds one array, ':foo' names none")
+        "x.npy: a .npy holds one array, ':foo' names none"
+    )
 
 
-@pytest.mark.parametrize("asked, words", [
-    (["x.npy", "--loss", "cross_entropy"], "cross_entropy needs LABELS"),
-    (["x.npy", "--metric", "entropy", "--metric", "accuracy"], "accuracy needs LABELS"),
-    (["x.npy", "--loss", "mse"], "mse needs LABELS"),
-    (["x.npy", "x.npy", "--loss", "gaussian_nll"], "gaussian_nll needs var"),
-    (["x.npy", "x.npy", "--loss", "cosine_embedding"], "cosine_embedding needs y"),
-])
+@pytest.mark.parametrize(
+    "asked, words",
+    [
+        (["x.npy", "--loss", "cross_entropy"], "cross_entropy needs LABELS"),
+        (["x.npy", "--metric", "entropy", "--metric", "accuracy"], "accuracy needs LABELS"),
+        (["x.npy", "--loss", "mse"], "mse needs LABELS"),
+        (["x.npy", "x.npy", "--loss", "gaussian_nll"], "gaussian_nll needs var"),
+        (["x.npy", "x.npy", "--loss", "cosine_embedding"], "cosine_embedding needs y"),
+    ],
+)
 def test_what_is_missing_is_named(files, capsys, asked, words):
     assert words in refused(capsys, *asked)
 
@@ -384,17 +401,20 @@ def test_one_loss_with_two_settings(files, capsys):
     assert found["focal"] == pytest.approx(fl.focal(LOGITS, LABELS), rel=1e-12)
 
 
-@pytest.mark.parametrize("asked, words", [
-    ([], "nothing to evaluate"),
-    (["--loss", "accuracy"], "--loss accuracy: it is a metric: --metric accuracy"),
-    (["--metric", "mse"], "--metric mse: it is a loss: --loss mse"),
-    (["--loss", "crossentropy"], "did you mean cross_entropy"),
-    (["--loss", "cross_entropy:gamma=2"], "cross_entropy takes no gamma"),
-    (["--loss", "focal:gamma=-2"], "gamma = -2 must be >= 0"),
-    (["--loss", "mse", "--loss", "mse"], "mse is asked for twice"),
-    (["--loss", "cross_entropy", "--batch-size", "0"], "--batch-size 0 must be >= 1"),
-    (["--loss", "cross_entropy", "--threads", "0"], "--threads 0 must be >= 1"),
-])
+@pytest.mark.parametrize(
+    "asked, words",
+    [
+        ([], "nothing to evaluate"),
+        (["--loss", "accuracy"], "--loss accuracy: it is a metric: --metric accuracy"),
+        (["--metric", "mse"], "--metric mse: it is a loss: --loss mse"),
+        (["--loss", "crossentropy"], "did you mean cross_entropy"),
+        (["--loss", "cross_entropy:gamma=2"], "cross_entropy takes no gamma"),
+        (["--loss", "focal:gamma=-2"], "gamma = -2 must be >= 0"),
+        (["--loss", "mse", "--loss", "mse"], "mse is asked for twice"),
+        (["--loss", "cross_entropy", "--batch-size", "0"], "--batch-size 0 must be >= 1"),
+        (["--loss", "cross_entropy", "--threads", "0"], "--threads 0 must be >= 1"),
+    ],
+)
 def test_requests_that_mean_nothing(files, capsys, asked, words):
     said = refused(capsys, "x.npy", "y.npy", *asked)
     assert words in said and "mapping" not in said  # which a command line cannot give
@@ -428,7 +448,7 @@ def test_columns_with_colons_and_commas(files, capsys):
     names = ["a:b", "a,c", 'd"e', *"fghi"]
     columns = {name: LOGITS[:, i] for i, name in enumerate(names)} | {"model:v1,best": LABELS}
     pq.write_table(pa.table(columns), "odd.parquet")
-    asked = ','.join('"' + name.replace('"', '""') + '"' for name in names)
+    asked = ",".join('"' + name.replace('"', '""') + '"' for name in names)
     found = run(capsys, f"odd.parquet:{asked}", "odd.parquet:model:v1,best", *ASKED, *SMALL)
     assert found["results"] == expected()
     one = run(capsys, "odd.parquet:a:b", "odd.parquet:a,c", "--loss", "mse")
@@ -439,20 +459,31 @@ def test_columns_with_colons_and_commas(files, capsys):
 def test_a_pipe(files):
     command = f"{sys.executable} -m fastloss evaluate"
     asked, one = " ".join(map(repr, [*ASKED, *SMALL])), "--loss cross_entropy"
-    shell = (f"cat x.npy | {command} - y.npy {asked} --json; mkfifo pipe; "
-             f"cat y.npy > pipe & {command} x.npy pipe {one} --json; "
-             f"head -c 20000 x.npy | {command} - y.npy {one}")
-    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])})
+    shell = (
+        f"cat x.npy | {command} - y.npy {asked} --json; mkfifo pipe; "
+        f"cat y.npy > pipe & {command} x.npy pipe {one} --json; "
+        f"head -c 20000 x.npy | {command} - y.npy {one}"
+    )
+    done = subprocess.run(
+        ["sh", "-c", shell],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])},
+    )
     first, second = done.stdout.splitlines()
     assert json.loads(first)["results"] == expected()
     assert json.loads(second)["results"]["cross_entropy"] == pytest.approx(fl.cross_entropy(LOGITS, LABELS))
     assert re.search(r"/dev/stdin: row \d+ or soon after it: the file ends", done.stderr)
     shell = f"{command} - y.npy {one} --json < x.npy; {command} - - {one} < x.npy; {command} --list | head -1"
-    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])})
+    done = subprocess.run(
+        ["sh", "-c", shell],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])},
+    )
     assert json.loads(done.stdout.splitlines()[0])["results"]["cross_entropy"] == fl.evaluate(
-        LOGITS, LABELS, "cross_entropy")
+        LOGITS, LABELS, "cross_entropy"
+    )
     assert done.stderr == "fastloss evaluate: - is the standard input: it holds one array\n"
 
 
@@ -489,8 +520,12 @@ def test_ctrl_c_is_one_line_and_130(files, capsys, monkeypatch, asked):
 
 def test_the_process_says_one_line_and_leaves_with_2(files):
     def call(*arguments):
-        return subprocess.run([sys.executable, "-m", "fastloss", "evaluate", *arguments], capture_output=True,
-                              text=True, env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])})
+        return subprocess.run(
+            [sys.executable, "-m", "fastloss", "evaluate", *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])},
+        )
 
     done = call("x.npy", "no.npy", "--loss", "cross_entropy")
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "fastloss evaluate: no.npy: no such file\n")
@@ -580,11 +615,27 @@ def test_memory_does_not_grow_with_the_file(files, tmp_path):
 
 def found_and_peak(logits):
     """Cross entropy against labels.npy, and the peak of resident memory in kB."""
-    program = ("import sys\nfrom fastloss.__main__ import main\nmain(sys.argv[1:])\n"
-               "print(open('/proc/self/status').read(), file=sys.stderr)")
-    done = subprocess.run([sys.executable, "-c", program, "evaluate", logits, "labels.npy", "--loss",
-                           "cross_entropy", "--json"], capture_output=True, text=True, check=True,
-                          env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])})
+    program = (
+        "import sys\nfrom fastloss.__main__ import main\nmain(sys.argv[1:])\n"
+        "print(open('/proc/self/status').read(), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            program,
+            "evaluate",
+            logits,
+            "labels.npy",
+            "--loss",
+            "cross_entropy",
+            "--json",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(fl.__file__).parents[1])},
+    )
     peak = int(re.search(r"VmHWM:\s+(\d+) kB", done.stderr)[1])
     return json.loads(done.stdout)["results"]["cross_entropy"], peak
 

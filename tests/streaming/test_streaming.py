@@ -61,8 +61,11 @@ def parts(name, options, weight, sizes):
     for size in sizes:
         span = slice(start, start + size)
         one = fl.Accumulator(name, **parameters, **options)
-        made.append(one.update(pred[span], cut(target, span), cut(weight, span),
-                               **{k: v[span] for k, v in arrays.items()}))
+        made.append(
+            one.update(
+                pred[span], cut(target, span), cut(weight, span), **{k: v[span] for k, v in arrays.items()}
+            )
+        )
         start += size
     assert start == N
     return made
@@ -116,8 +119,10 @@ def test_no_order_of_updates_or_merges_changes_a_bit(order, data):
 
 
 MANY = ["cross_entropy", "perplexity", "accuracy", "entropy", "top_k_accuracy:k=2"]
-BATCHES = [(LOGITS[i : i + 125] * 10.0 ** (i / 100 - 5), LABELS[i : i + 125], WEIGHTS[i : i + 125] / 7)
-           for i in range(0, N, 125)]
+BATCHES = [
+    (LOGITS[i : i + 125] * 10.0 ** (i / 100 - 5), LABELS[i : i + 125], WEIGHTS[i : i + 125] / 7)
+    for i in range(0, N, 125)
+]
 PARTS = [fl.Accumulator(MANY).update(*batch) for batch in BATCHES]
 EXPECTED = sum(PARTS)
 
@@ -181,15 +186,26 @@ def test_an_infinite_row_and_a_nan_row_stay_to_the_end():
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["unweighted", "weighted"])
-@pytest.mark.parametrize("scores", [LOGITS, LOGITS.astype(np.float64), LOGITS.astype(np.float16),
-                                    np.round(LOGITS)], ids=["f4", "f8", "f2", "ties"])
+@pytest.mark.parametrize(
+    "scores",
+    [LOGITS, LOGITS.astype(np.float64), LOGITS.astype(np.float16), np.round(LOGITS)],
+    ids=["f4", "f8", "f2", "ties"],
+)
 def test_what_shares_a_pass_is_what_each_gives_alone(scores, weight):
     asked = {
-        "ce": "cross_entropy", "weighted": ("cross_entropy", dict(class_weight=CLASS_WEIGHT, z_loss=0.1)),
-        "smooth": "cross_entropy:label_smoothing=0.2", "capped": "cross_entropy:softcap=2",
-        "other": "cross_entropy:ignore_index=3", "accuracy": "accuracy", "wrong": fl.zero_one,
-        "other accuracy": "accuracy:ignore_index=3", "perplexity": fl.perplexity, "entropy": "entropy",
-        "top": "top_k_accuracy:k=[1,3]", "sum": "accuracy:reduction=sum", "brier": fl.brier,
+        "ce": "cross_entropy",
+        "weighted": ("cross_entropy", dict(class_weight=CLASS_WEIGHT, z_loss=0.1)),
+        "smooth": "cross_entropy:label_smoothing=0.2",
+        "capped": "cross_entropy:softcap=2",
+        "other": "cross_entropy:ignore_index=3",
+        "accuracy": "accuracy",
+        "wrong": fl.zero_one,
+        "other accuracy": "accuracy:ignore_index=3",
+        "perplexity": fl.perplexity,
+        "entropy": "entropy",
+        "top": "top_k_accuracy:k=[1,3]",
+        "sum": "accuracy:reduction=sum",
+        "brier": fl.brier,
     }
     labels = np.where(LABELS < 0, 3, LABELS)  # as every ignore_index here may have them
     labels[::11] = 3
@@ -307,8 +323,12 @@ def test_merging_with_itself_doubles():
 def test_only_the_same_can_be_merged():
     one = fl.Accumulator("quantile", q=0.9)
     assert one.merge(fl.Accumulator(fl.quantile, q=np.float64(0.9))) is one
-    for other in (fl.Accumulator("quantile"), fl.Accumulator("mae"), fl.Accumulator(["quantile:q=0.9"]),
-                  fl.Accumulator("quantile", q=0.9, reduction="sum")):
+    for other in (
+        fl.Accumulator("quantile"),
+        fl.Accumulator("mae"),
+        fl.Accumulator(["quantile:q=0.9"]),
+        fl.Accumulator("quantile", q=0.9, reduction="sum"),
+    ):
         with pytest.raises(ValueError, match="cannot be merged"):
             one.merge(other)
     with pytest.raises(TypeError):
@@ -359,32 +379,35 @@ def test_the_callers_arrays_are_copied(kind):
     assert twin.update(LOGITS, LABELS).result()["cross_entropy"] == seen.result()
 
 
-@pytest.mark.parametrize("make, error, words", [
-    (lambda: fl.Accumulator("crossentropy"), ValueError, "did you mean cross_entropy"),
-    (lambda: fl.Accumulator(3), TypeError, "no loss and no metric"),
-    (lambda: fl.Accumulator([]), ValueError, "no loss"),
-    (lambda: fl.Accumulator(["mse", fl.mse]), ValueError, "mse is asked for twice"),
-    (lambda: fl.Accumulator("mse", delta=1), TypeError, "mse takes no delta"),
-    (lambda: fl.Accumulator("mse", sample_weight=[1]), TypeError, "goes with each batch"),
-    (lambda: fl.Accumulator("mse", normalizer=2.0), TypeError, "normalizer"),
-    (lambda: fl.Accumulator("huber", delta=-1), ValueError, "delta = -1 must be > 0"),
-    (lambda: fl.Accumulator("huber:delta=-1"), ValueError, "delta = -1 must be > 0"),
-    (lambda: fl.Accumulator("huber:delta"), ValueError, "must be key=value"),
-    (lambda: fl.Accumulator("huber:delta=1,delta=2"), ValueError, "given twice"),
-    (lambda: fl.Accumulator("huber:delta=1", delta=2), TypeError, "given twice"),
-    (lambda: fl.Accumulator("mse", reduction="none"), ValueError, '"mean" or "sum"'),
-    (lambda: fl.Accumulator("perplexity", reduction="sum"), TypeError, "takes no reduction"),
-    (lambda: fl.Accumulator("top_k_accuracy", k=0), ValueError, "k = 0 must be >= 1"),
-    (lambda: fl.Accumulator("top_k_accuracy", ties="no"), ValueError, "ties = 'no' is unknown"),
-    (lambda: fl.Accumulator("accuracy", ignore_index=0.5), TypeError, "ignore_index"),
-    (lambda: fl.Accumulator("binary_accuracy", threshold="a"), TypeError, "threshold"),
-    (lambda: fl.Accumulator(["mse"], delta=1), TypeError, "give each its own"),
-    (lambda: fl.Accumulator([("mse", 3)]), TypeError, "must be .loss, parameters."),
-    (lambda: fl.Accumulator("mse", n_threads=0), ValueError, "n_threads"),
-    (lambda: fl.Accumulator("mse").update([1.0], [1.0], foo=3), TypeError, "update takes no foo"),
-    (lambda: fl.Accumulator("gaussian_nll").update([1.0], [1.0]), TypeError, "var"),
-    (lambda: fl.cross_entropy(LOGITS, KEPT, reduction=_core.TALLY), ValueError, "reduction"),
-])
+@pytest.mark.parametrize(
+    "make, error, words",
+    [
+        (lambda: fl.Accumulator("crossentropy"), ValueError, "did you mean cross_entropy"),
+        (lambda: fl.Accumulator(3), TypeError, "no loss and no metric"),
+        (lambda: fl.Accumulator([]), ValueError, "no loss"),
+        (lambda: fl.Accumulator(["mse", fl.mse]), ValueError, "mse is asked for twice"),
+        (lambda: fl.Accumulator("mse", delta=1), TypeError, "mse takes no delta"),
+        (lambda: fl.Accumulator("mse", sample_weight=[1]), TypeError, "goes with each batch"),
+        (lambda: fl.Accumulator("mse", normalizer=2.0), TypeError, "normalizer"),
+        (lambda: fl.Accumulator("huber", delta=-1), ValueError, "delta = -1 must be > 0"),
+        (lambda: fl.Accumulator("huber:delta=-1"), ValueError, "delta = -1 must be > 0"),
+        (lambda: fl.Accumulator("huber:delta"), ValueError, "must be key=value"),
+        (lambda: fl.Accumulator("huber:delta=1,delta=2"), ValueError, "given twice"),
+        (lambda: fl.Accumulator("huber:delta=1", delta=2), TypeError, "given twice"),
+        (lambda: fl.Accumulator("mse", reduction="none"), ValueError, '"mean" or "sum"'),
+        (lambda: fl.Accumulator("perplexity", reduction="sum"), TypeError, "takes no reduction"),
+        (lambda: fl.Accumulator("top_k_accuracy", k=0), ValueError, "k = 0 must be >= 1"),
+        (lambda: fl.Accumulator("top_k_accuracy", ties="no"), ValueError, "ties = 'no' is unknown"),
+        (lambda: fl.Accumulator("accuracy", ignore_index=0.5), TypeError, "ignore_index"),
+        (lambda: fl.Accumulator("binary_accuracy", threshold="a"), TypeError, "threshold"),
+        (lambda: fl.Accumulator(["mse"], delta=1), TypeError, "give each its own"),
+        (lambda: fl.Accumulator([("mse", 3)]), TypeError, "must be .loss, parameters."),
+        (lambda: fl.Accumulator("mse", n_threads=0), ValueError, "n_threads"),
+        (lambda: fl.Accumulator("mse").update([1.0], [1.0], foo=3), TypeError, "update takes no foo"),
+        (lambda: fl.Accumulator("gaussian_nll").update([1.0], [1.0]), TypeError, "var"),
+        (lambda: fl.cross_entropy(LOGITS, KEPT, reduction=_core.TALLY), ValueError, "reduction"),
+    ],
+)
 def test_errors(make, error, words):
     with pytest.raises(error, match=words):
         make()
@@ -425,8 +448,13 @@ def test_shards_need_not_be_cut_at_the_same_rows(tmp_path):
     np.save(tmp_path / "x.npy", LOGITS)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     labels, weights = [LABELS[:333], LABELS[333:]], [WEIGHTS[:7], WEIGHTS[7:]]
-    for pred in ([LOGITS[:1], LOGITS[1:990], LOGITS[990:990], LOGITS[990:]], mapped,
-                 [mapped[:500], LOGITS[500:]], np.asfortranarray(LOGITS), LOGITS.astype(">f4")):
+    for pred in (
+        [LOGITS[:1], LOGITS[1:990], LOGITS[990:990], LOGITS[990:]],
+        mapped,
+        [mapped[:500], LOGITS[500:]],
+        np.asfortranarray(LOGITS),
+        LOGITS.astype(">f4"),
+    ):
         assert evaluated(pred, labels, sample_weight=weights) == expected
     assert evaluated(LOGITS, LABELS.tolist(), sample_weight=WEIGHTS) == expected
 
@@ -523,24 +551,33 @@ def test_an_error_names_the_row_of_all():
         fl.evaluate(LOGITS, shares.astype(np.float32), "cross_entropy", batch_size=10)
 
 
-@pytest.mark.parametrize("options, error, words", [
-    (dict(target=LABELS[:-1]), ValueError, "target has 999 rows, pred has 1000"),
-    (dict(sample_weight=WEIGHTS[:5]), ValueError, "sample_weight has 5 rows"),
-    (dict(pred=[LOGITS, LOGITS[:, :3]]), ValueError, r"pred\[1\] has rows of shape \(3,\)"),
-    (dict(pred=[]), ValueError, "target has 1000 rows, pred has 0"),
-    (dict(pred=np.float32(1)), ValueError, "pred is a scalar"),
-    (dict(pred="x.npy"), TypeError, "pred is a path, 'x.npy'"),
-    (dict(pred=np.ma.array(LOGITS)), TypeError, "masked"),
-    (dict(pred=((a, b) for a, b in [(LOGITS, LABELS)])), TypeError,
-     "pred is a generator: .*target must be None"),
-    (dict(pred=[[LOGITS, LABELS]], target=None), TypeError, r"pred\[0\] is a list: .*\(pred, target\)"),
-    (dict(pred=[(np.float32(1), 0)], target=None, batch_size=None), ValueError,
-     "pred of batch 0 is a scalar: it must have rows"),
-    (dict(batch_size=0), ValueError, "batch_size = 0"),
-    (dict(batch_size=2.5), TypeError, "batch_size"),
-    (dict(progress="yes"), TypeError, "progress"),
-    (dict(n_threads=-1), ValueError, "n_threads"),
-])
+@pytest.mark.parametrize(
+    "options, error, words",
+    [
+        (dict(target=LABELS[:-1]), ValueError, "target has 999 rows, pred has 1000"),
+        (dict(sample_weight=WEIGHTS[:5]), ValueError, "sample_weight has 5 rows"),
+        (dict(pred=[LOGITS, LOGITS[:, :3]]), ValueError, r"pred\[1\] has rows of shape \(3,\)"),
+        (dict(pred=[]), ValueError, "target has 1000 rows, pred has 0"),
+        (dict(pred=np.float32(1)), ValueError, "pred is a scalar"),
+        (dict(pred="x.npy"), TypeError, "pred is a path, 'x.npy'"),
+        (dict(pred=np.ma.array(LOGITS)), TypeError, "masked"),
+        (
+            dict(pred=((a, b) for a, b in [(LOGITS, LABELS)])),
+            TypeError,
+            "pred is a generator: .*target must be None",
+        ),
+        (dict(pred=[[LOGITS, LABELS]], target=None), TypeError, r"pred\[0\] is a list: .*\(pred, target\)"),
+        (
+            dict(pred=[(np.float32(1), 0)], target=None, batch_size=None),
+            ValueError,
+            "pred of batch 0 is a scalar: it must have rows",
+        ),
+        (dict(batch_size=0), ValueError, "batch_size = 0"),
+        (dict(batch_size=2.5), TypeError, "batch_size"),
+        (dict(progress="yes"), TypeError, "progress"),
+        (dict(n_threads=-1), ValueError, "n_threads"),
+    ],
+)
 def test_errors_of_evaluate(options, error, words):
     with pytest.raises(error, match=words):
         evaluated(**options)
