@@ -118,7 +118,7 @@ def openmp_limit():
 
 
 def openmp_processors():
-    """Processors that OpenMP binds its threads to, of which the calling thread may see its own alone; 0: it does not."""
+    """Processors that OpenMP binds its threads to: the calling thread may see its own alone. 0: it binds none."""
     return fl_openmp_processors()
 
 
@@ -787,13 +787,13 @@ cdef class Call:
 cdef bint _overlaps_itself(Py_buffer *b) noexcept:
     """Could two elements share bytes? Each axis, from the least stride up, must step over all before it."""
     cdef ptrdiff_t extent = b.itemsize, least, step
-    cdef int d, k, chosen
+    cdef int d, _, chosen
     cdef bint done[FL_MAXDIM]
     if b.len == 0:
         return False
     for d in range(b.ndim):
         done[d] = b.shape[d] == 1
-    for k in range(b.ndim):
+    for _ in range(b.ndim):
         chosen, least = -1, 0
         for d in range(b.ndim):
             step = b.strides[d] if b.strides[d] >= 0 else -b.strides[d]
@@ -890,7 +890,7 @@ cdef int _check_on_the_way(Call call, Plan plan, Parameters p, weight, n_threads
 
 def run(Plan plan, Parameters p, pred, target=None, third=None, weight=None, out=None, other_out=None, axis=-1,
         normalizer=None, n_threads=None):
-    """What the plan gives: the value, if it gives one, then its arrays; None if the arguments are not legal as they are.
+    """What the plan gives: the value, if it gives one, then its arrays; None if the arguments are not legal as given.
 
     `third`: the vector of a Hessian-vector product, or the third array of a loss of two vectors. `out` and
     `other_out`: where the arrays go, in their order.

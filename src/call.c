@@ -7,8 +7,8 @@
 #include "fastloss.h"
 
 enum {
-    TASK = 16384,                /* elements a task holds: few enough to share out evenly */
-    STREAM_BYTES = 32 << 20      /* scores and results larger than the last-level cache of the machines measured */
+    TASK = 16384,           /* elements a task holds: few enough to share out evenly */
+    STREAM_BYTES = 32 << 20 /* scores and results larger than the last-level cache of the machines measured */
 };
 
 /* Row axes that lie behind one another in every operand become one; an axis of length 1 is none. */

@@ -43,8 +43,8 @@ const int fl_slot_places[] = {FL_SLOT_LIST(SLOT_PLACE)};
 int fl_isa_runs(const char *isa) {
 #if defined(__x86_64__)
     unsigned a, b, c, d;
-    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-               __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d) &&
+               (c & bit_F16C);
     if (!strcmp(isa, "avx2")) return avx2;
     if (!strcmp(isa, "avx512"))
         return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&

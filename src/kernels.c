@@ -40,7 +40,8 @@ static double sum(const void *values, const double *weight, ptrdiff_t n) {
     if (weight)
         for (; i + LANES <= n; i += LANES) add_weighted(lane, value + i, weight + i, LANES);
     else
-        for (; i + LANES <= n; i += LANES) EACH_LANE(l) lane[l] += (double)value[i + l];
+        for (; i + LANES <= n; i += LANES)
+            EACH_LANE(l) lane[l] += (double)value[i + l];
     add_weighted(lane, value + i, weight ? weight + i : NULL, n - i);
     return sum_lanes(lane);
 }
@@ -55,10 +56,10 @@ static void store_values(const fl_call *call, const fl_span *span) {
     else store(span->data[FL_VALUE], call->op[FL_VALUE].type, span->step[FL_VALUE], value, span->n, call->stream);
 }
 
-#define FIRST_WHERE(BROKEN)                             \
-    for (ptrdiff_t k = 0; k < m; k++) any |= (BROKEN);  \
-    for (ptrdiff_t k = 0; any && k < m; k++)            \
-        if (BROKEN) return i + k;                       \
+#define FIRST_WHERE(BROKEN) \
+    for (ptrdiff_t k = 0; k < m; k++) any |= (BROKEN); \
+    for (ptrdiff_t k = 0; any && k < m; k++) \
+        if (BROKEN) return i + k; \
     break
 
 /* Position of the first element that breaks the rule, or -1. */

@@ -23,26 +23,26 @@
 #include "fastloss.h"
 
 enum { /* times in the nanoseconds of now() */
-    MICROSECOND = 1000,
-    SPIN_MOST = 5000 * MICROSECOND,
-    SPIN_LEAST = 10 * MICROSECOND,
-    SPIN_TURNS = 32,                 /* between two looks at the clock */
-    PREEMPTED = 100 * MICROSECOND,   /* so long between two looks: another thread had the processor */
-    YIELD_AFTER = 30 * MICROSECOND,  /* of spinning: back to back calls come sooner */
-    YIELD_TO_CALLER = 6 * MICROSECOND, /* while a call has not ended: its caller may wait for this processor */
-    CALLER_SPIN = 50 * MICROSECOND,
-    CALLER_SLEEPS = 1 << 30,         /* a bit of job.active */
-    STACK_BYTES = 2 << 20            /* kernels need an eighth, sanitizers more */
+       MICROSECOND = 1000,
+       SPIN_MOST = 5000 * MICROSECOND,
+       SPIN_LEAST = 10 * MICROSECOND,
+       SPIN_TURNS = 32,                   /* between two looks at the clock */
+       PREEMPTED = 100 * MICROSECOND,     /* so long between two looks: another thread had the processor */
+       YIELD_AFTER = 30 * MICROSECOND,    /* of spinning: back to back calls come sooner */
+       YIELD_TO_CALLER = 6 * MICROSECOND, /* while a call has not ended: its caller may wait for this processor */
+       CALLER_SPIN = 50 * MICROSECOND,
+       CALLER_SLEEPS = 1 << 30, /* a bit of job.active */
+       STACK_BYTES = 2 << 20    /* kernels need an eighth, sanitizers more */
 };
 
 typedef struct job {
     fl_body *body;
     void *context;
     ptrdiff_t tasks;
-    fenv_t environment;      /* of the caller: rounding and subnormals must not depend on who claims a task */
-    _Atomic ptrdiff_t next;  /* the first task that nobody has claimed */
-    atomic_int active;       /* workers that may still touch this job */
-    int slots;               /* for workers that may still enter */
+    fenv_t environment;     /* of the caller: rounding and subnormals must not depend on who claims a task */
+    _Atomic ptrdiff_t next; /* the first task that nobody has claimed */
+    atomic_int active;      /* workers that may still touch this job */
+    int slots;              /* for workers that may still enter */
     struct job *link;
 } job;
 
@@ -52,14 +52,14 @@ static pthread_cond_t job_linked = PTHREAD_COND_INITIALIZER, worker_left = PTHRE
 /* Guarded by the lock. */
 static job *jobs;
 static int workers, sleeping;
-static int requested;     /* workers, by the linked jobs together */
-static int most_workers;  /* a bound on what n_threads=10**6 does to a machine */
+static int requested;    /* workers, by the linked jobs together */
+static int most_workers; /* a bound on what n_threads=10**6 does to a machine */
 
 /* What a spinning worker reads without the lock. */
-static atomic_int slots;         /* of the linked jobs together */
-static atomic_int linked;        /* how many jobs are */
-static atomic_int spinning;      /* how many workers are */
-static _Atomic int64_t crowded;  /* when more threads than processors were last requested */
+static atomic_int slots;        /* of the linked jobs together */
+static atomic_int linked;       /* how many jobs are */
+static atomic_int spinning;     /* how many workers are */
+static _Atomic int64_t crowded; /* when more threads than processors were last requested */
 
 static int64_t now(void) {
     struct timespec t;

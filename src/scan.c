@@ -44,7 +44,8 @@ static void add_weights(const double *weight, ptrdiff_t n, fl_scan *found) {
 static ptrdiff_t find_violation(const fl_call *call, int rule, const char *from, int type, ptrdiff_t step, ptrdiff_t n,
                                 const double *weight) {
     for (ptrdiff_t i = 0; i < n; i++) {
-        ptrdiff_t where = call->table->first_violation(rule, call->check.rounding_slack, from + i * step, type, step, n - i);
+        ptrdiff_t where =
+            call->table->first_violation(rule, call->check.rounding_slack, from + i * step, type, step, n - i);
         if (where < 0) return -1;
         i += where;
         if (!(weight && weight[i] == 0)) return i;
@@ -62,8 +63,8 @@ static void scan_elements(const fl_call *call, int role, int rule, ptrdiff_t row
     if (has_constant_step(call, op))
         where = find_violation(call, rule, op->data + row * step, op->type, step, n, weight);
     else
-        where = find_violation(call, rule, (const char *)load_block(buffer, call, role, row, n), FL_F64,
-                               sizeof *buffer, n, weight);
+        where = find_violation(call, rule, (const char *)load_block(buffer, call, role, row, n), FL_F64, sizeof *buffer,
+                               n, weight);
     if (where >= 0) *found = row + where;
 }
 
@@ -192,7 +193,8 @@ void fl_scan_task(const fl_call *call, const double *class_weight, ptrdiff_t tas
 int fl_elements_violate(const fl_call *call, ptrdiff_t row, ptrdiff_t n) {
     ptrdiff_t found = -1;
     if (call->check.while_running) scan_elements(call, FL_TARGET, call->check.target, row, n, NULL, &found);
-    if (call->check.while_running) scan_elements(call, FL_ARRAY_PARAMETER, call->check.array_parameter, row, n, NULL, &found);
+    if (call->check.while_running)
+        scan_elements(call, FL_ARRAY_PARAMETER, call->check.array_parameter, row, n, NULL, &found);
     if (call->check.scores_while_running) scan_elements(call, FL_PRED, call->check.score, row, n, NULL, &found);
     return found >= 0;
 }

@@ -22,6 +22,8 @@ static inline fl_span span_at(const fl_call *call, ptrdiff_t row, ptrdiff_t n) {
     return span;
 }
 
-static inline int reads_label_only(const fl_call *call) { return call->op[FL_LABEL].data && !call->check.reads_all_scores; }
+static inline int reads_label_only(const fl_call *call) {
+    return call->op[FL_LABEL].data && !call->check.reads_all_scores;
+}
 
 #endif

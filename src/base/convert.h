@@ -78,19 +78,21 @@ INLINE float round_to_odd(T x) {
 }
 
 /* Strides that are a constant of the loop let it vectorise; any other goes element by element. */
-#define EACH_ELEMENT(C, STEP, BODY)                                               \
-    for (ptrdiff_t i = 0; i < n; i++) {                                           \
-        C v;                                                                      \
-        BODY(C, (STEP))                                                           \
+#define EACH_ELEMENT(C, STEP, BODY) \
+    for (ptrdiff_t i = 0; i < n; i++) { \
+        C v; \
+        BODY(C, (STEP)) \
     }
-#define BY_STEP(C, BODY)                                                          \
+#define BY_STEP(C, BODY) \
     if (step == (ptrdiff_t)sizeof(C)) EACH_ELEMENT(C, (ptrdiff_t)sizeof(C), BODY) \
-    else EACH_ELEMENT(C, step, BODY)                                              \
+    else EACH_ELEMENT(C, step, BODY) \
     break
 
+/* clang-format off */
 #define READ(C, STEP) memcpy(&v, from + i * STEP, sizeof v); to[i] = (T)v;
 #define READ_HALF(C, STEP) memcpy(&v, from + i * STEP, sizeof v); to[i] = (T)float_of_half(v);
 #define READ_BF16(C, STEP) memcpy(&v, from + i * STEP, sizeof v); to[i] = (T)float_of_bfloat16(v);
+/* clang-format on */
 
 /* Contiguous halves, eight at a time; returns how many were read. */
 INLINE ptrdiff_t read_halves(T *to, const char *from, ptrdiff_t n) {
@@ -145,10 +147,12 @@ INLINE T load_one(const char *from, int type) {
     return x;
 }
 
+/* clang-format off */
 #define WRITE(C, STEP) v = (C)from[i]; memcpy(to + i * STEP, &v, sizeof v);
 #define WRITE_HALF(C, STEP) v = half_of_float(round_to_odd(from[i])); memcpy(to + i * STEP, &v, sizeof v);
 #define WRITE_BF16(C, STEP) v = bfloat16_of_float(round_to_odd(from[i])); memcpy(to + i * STEP, &v, sizeof v);
 #define WRITE_BOOL(C, STEP) v = from[i] != 0; memcpy(to + i * STEP, &v, sizeof v);
+/* clang-format on */
 
 INLINE ptrdiff_t write_halves(char *to, const T *from, ptrdiff_t n) {
     ptrdiff_t i = 0;

@@ -8,16 +8,16 @@
 
 #include "fastloss.h"
 
-#define FL_READ_LABELS_BY(C, LABEL, STEP)        \
-    for (ptrdiff_t i = 0; i < n; i++) {          \
-        C v;                                     \
+#define FL_READ_LABELS_BY(C, LABEL, STEP) \
+    for (ptrdiff_t i = 0; i < n; i++) { \
+        C v; \
         memcpy(&v, from + i * (STEP), sizeof v); \
-        to[i] = LABEL;                           \
+        to[i] = LABEL; \
     }
 /* Contiguous labels are read and stored as vectors: a vector load right after single stores would stall. */
-#define FL_READ_LABELS(C, LABEL)                                             \
+#define FL_READ_LABELS(C, LABEL) \
     if (step == sizeof(C)) FL_READ_LABELS_BY(C, LABEL, (ptrdiff_t)sizeof(C)) \
-    else FL_READ_LABELS_BY(C, LABEL, step)                                   \
+    else FL_READ_LABELS_BY(C, LABEL, step) \
     break
 
 /* An unsigned label beyond int64 becomes the least one: out of range, and nobody's ignore_index. */

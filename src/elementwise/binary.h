@@ -6,19 +6,24 @@
 
 /* Of a score x, with e = exp(-|x|): nothing overflows, nothing cancels. */
 typedef struct {
-    T softplus, softplus_minus;  /* log(1 + exp(x)), log(1 + exp(-x)) */
-    T p, not_p;                  /* sigmoid(x), 1 - sigmoid(x) */
-    T slope;                     /* p (1 - p) */
+    T softplus, softplus_minus; /* log(1 + exp(x)), log(1 + exp(-x)) */
+    T p, not_p;                 /* sigmoid(x), 1 - sigmoid(x) */
+    T slope;                    /* p (1 - p) */
 } logistic;
 
 INLINE logistic logistic_of(T x, T e) {
     T l = log1p_unit(e), large = 1 / (1 + e), small = e * large;
-    return (logistic){.softplus = max_(x, 0) + l, .softplus_minus = max_(-x, 0) + l,
-                      .p = x >= 0 ? large : small, .not_p = x >= 0 ? small : large, .slope = small * large};
+    return (logistic){.softplus = max_(x, 0) + l,
+                      .softplus_minus = max_(-x, 0) + l,
+                      .p = x >= 0 ? large : small,
+                      .not_p = x >= 0 ? small : large,
+                      .slope = small * large};
 }
 
 /* The target as -1 or 1: the caller says how it is coded, as a slope and an offset. */
-INLINE T side_of(T target, const parameters *params) { return params->k[FL_LABEL_SCALE] * target + params->k[FL_LABEL_SHIFT]; }
+INLINE T side_of(T target, const parameters *params) {
+    return params->k[FL_LABEL_SCALE] * target + params->k[FL_LABEL_SHIFT];
+}
 
 /* The e of a logistic: the prologue of the losses that use one. */
 INLINE T decay(T pred, T target, const parameters *params) {
@@ -55,7 +60,8 @@ INLINE result binary_cross_entropy(T pred, T target, const parameters *params) {
     int high = c >= most;
     c = high ? most : c;
     T yes = target, no = 1 - target, d = high ? eps : 1 - c, log_c = log_(c), log_d = log1p_(-c);
-    T a = yes / c, b = no / d, miss = yes * (high ? params->k[FL_LOG_REST] : log_c), alarm = no * (high ? params->k[FL_LOG_CLIP] : log_d);
+    T a = yes / c, b = no / d, miss = yes * (high ? params->k[FL_LOG_REST] : log_c),
+      alarm = no * (high ? params->k[FL_LOG_CLIP] : log_d);
     a = yes == 0 ? 0 : a, b = no == 0 ? 0 : b;
     miss = yes == 0 ? 0 : miss, alarm = no == 0 ? 0 : alarm;
     T value = 0 - miss - alarm, grad = b - a, hess = (yes == 0 ? 0 : a / c) + (no == 0 ? 0 : b / d);
@@ -75,8 +81,9 @@ INLINE result focal_of(T pred, T target, const parameters *params, int squares) 
     power = (params->k[FL_SHARE_OF_ONES] * y + params->k[FL_SHARE_OF_ZEROS] * z) * power;
     ratio = f.slope == 0 ? 0 : k * ratio, rise = f.slope == 0 ? 0 : k * rise;
     T curvature = gamma * (gamma - 1) * ratio * rise + gamma * ((f.not_p - f.p) * rise + 2 * ratio * slope) + f.slope;
-    return (result){
-        .value = power == 0 ? 0 : power * bce, .grad = power * (gamma * rise + slope), .hess = power * curvature};
+    return (result){.value = power == 0 ? 0 : power * bce,
+                    .grad = power * (gamma * rise + slope),
+                    .hess = power * curvature};
 }
 
 INLINE result binary_focal(T pred, T target, const parameters *params) { return focal_of(pred, target, params, 0); }

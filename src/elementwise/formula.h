@@ -15,7 +15,7 @@
 typedef struct {
     T value, grad, hess;
     T bound;
-    T second_grad;  /* derivative by the first parameter, of losses that have one */
+    T second_grad; /* derivative by the first parameter, of losses that have one */
 } result;
 
 /* The loss's own numbers; low is what rounding to T took off each of them. `prologue` differs from element to element.

@@ -41,10 +41,12 @@ INLINE void evaluate(formula *loss, const parameters *params, ptrdiff_t n, block
 
 enum { SCALAR, ARRAY };
 /* From WEIGHTED_GRADIENT on there is a k. */
+/* clang-format off */
 enum {
     LOSS, GRADIENT, GRADIENT_ALONE, HESSIAN, BOUND,
     WEIGHTED_GRADIENT, WEIGHTED_HESSIAN, WEIGHTED_BOUND, TWO_GRADIENTS
 };
+/* clang-format on */
 
 /* One loop for each combination of outputs in use. A call with Hessians has no use for values. */
 INLINE void specialise(formula *loss, const parameters *params, ptrdiff_t n, block_arrays b, int what,

@@ -1,6 +1,7 @@
 /* Every elementwise kernel, once: its function, whether its first parameter may be an array of one number per
  * element (ARRAY) or not (SCALAR), and its prologue (formula.h). The position in the list is the kernel's index in
  * the tables. */
+/* clang-format off */
 #define FL_ELEMENTWISE_LIST(X) \
     /* regression.h */ \
     X(mse, SCALAR, NULL) \

@@ -32,8 +32,10 @@ INLINE result huber(T pred, T target, const parameters *params) {
     T r = pred - target, a = magnitude(r), delta = params->k[FL_DELTA];
     int near = a <= delta;
     T square = r * r / 2, line = delta * (a - delta / 2);
-    return (result){.value = near ? square : line, .grad = near ? r : delta * sign_of(r), .hess = near ? 1 : 0,
-                   .bound = delta / at_least(at_least(a, params->k[FL_BOUND_FLOOR]), delta)};
+    return (result){.value = near ? square : line,
+                    .grad = near ? r : delta * sign_of(r),
+                    .hess = near ? 1 : 0,
+                    .bound = delta / at_least(at_least(a, params->k[FL_BOUND_FLOOR]), delta)};
 }
 
 /* huber / beta; beta = 0 is mae, and no element is near. */
@@ -41,8 +43,10 @@ INLINE result smooth_l1(T pred, T target, const parameters *params) {
     T r = pred - target, a = magnitude(r), beta = params->k[FL_BETA];
     int near = a < beta;
     T square = r / beta * r / 2, line = a - beta / 2, slope = r / beta, curvature = 1 / beta;
-    return (result){.value = near ? square : line, .grad = near ? slope : sign_of(r), .hess = near ? curvature : 0,
-                   .bound = 1 / at_least(at_least(a, params->k[FL_BOUND_FLOOR]), beta)};
+    return (result){.value = near ? square : line,
+                    .grad = near ? slope : sign_of(r),
+                    .hess = near ? curvature : 0,
+                    .bound = 1 / at_least(at_least(a, params->k[FL_BOUND_FLOOR]), beta)};
 }
 
 /* r^2 / (1 + h), h = sqrt(1 + (r/delta)^2), as delta |r| a / (1 + h) with a = |r/delta|: r^2 may overflow where
@@ -53,8 +57,9 @@ INLINE result pseudo_huber(T pred, T target, const parameters *params) {
     T h = square_root(fma_(a, a, 1)), ratio = a / (1 + h), slope = r / h, curvature = 1 / (h * h * h);
     T m = at_least(a, params->k[FL_BOUND_FLOOR] / delta), bound = 1 / square_root(fma_(m, m, 1));
     return (result){.value = delta * magnitude(r) * (far ? 1 : ratio),
-                   .grad = far ? delta * sign_of(r) : slope, .hess = far ? 1 / a / a / a : curvature,
-                   .bound = far ? 1 / m : bound};
+                    .grad = far ? delta * sign_of(r) : slope,
+                    .hess = far ? 1 / a / a / a : curvature,
+                    .bound = far ? 1 / m : bound};
 }
 
 /* exp(-2|r|): the prologue of log_cosh. */
@@ -69,8 +74,10 @@ INLINE result log_cosh(T pred, T target, const parameters *params) {
     T r = pred - target, a = magnitude(r), e = params->prologue, s = sinh_near(a / 2), one = 1 + e;
     int near = a < 1;
     T l = log1p_unit(near ? 2 * s * s : e), far = (a - (T)0.69314718055994530942) + l;
-    return (result){.value = near ? l : far, .grad = tanh_with(r, e), .hess = 4 * e / (one * one),
-                   .bound = 1 / at_least(at_least(a, params->k[FL_BOUND_FLOOR]), 1)};
+    return (result){.value = near ? l : far,
+                    .grad = tanh_with(r, e),
+                    .hess = 4 * e / (one * one),
+                    .bound = 1 / at_least(at_least(a, params->k[FL_BOUND_FLOOR]), 1)};
 }
 
 /* Pinball loss max(-q r, (1 - q) r) = |r| / 2 + (1/2 - q) r: the bound is that of |r| / 2 (Hunter and Lange, Quantile
@@ -78,8 +85,9 @@ INLINE result log_cosh(T pred, T target, const parameters *params) {
 INLINE result quantile(T pred, T target, const parameters *params) {
     T r = pred - target, rest, over = minus_parameter(1, params, &rest), under = -params->k[FL_Q];
     T slope = r > 0 ? over : under;
-    return (result){.value = slope * r + 0, .grad = r == 0 ? 0 : slope * magnitude(sign_of(r)),
-                   .bound = (T)0.5 / at_least(magnitude(r), params->k[FL_BOUND_FLOOR])};
+    return (result){.value = slope * r + 0,
+                    .grad = r == 0 ? 0 : slope * magnitude(sign_of(r)),
+                    .bound = (T)0.5 / at_least(magnitude(r), params->k[FL_BOUND_FLOOR])};
 }
 
 /* |tau - [r > 0]| r^2. */
@@ -99,7 +107,11 @@ INLINE result epsilon_insensitive(T pred, T target, const parameters *params) {
 INLINE result squared_epsilon_insensitive(T pred, T target, const parameters *params) {
     T r = pred - target, over = magnitude(r) - params->k[FL_EPS], square = over * over, slope = 2 * over * sign_of(r);
     return (result){
-        .value = over <= 0 ? 0 : square, .grad = over <= 0 ? 0 : slope, .hess = over < 0 ? 0 : 2, .bound = 2};
+        .value = over <= 0 ? 0 : square,
+        .grad = over <= 0 ? 0 : slope,
+        .hess = over < 0 ? 0 : 2,
+        .bound = 2,
+    };
 }
 
 /* (a - b) / (1 + b), a the larger of the two and b the smaller: the prologue of msle. */
@@ -115,16 +127,19 @@ INLINE result msle(T pred, T target, const parameters *params) {
     T d = with_sign_of(log1p_(params->prologue), pred - target), b = 1 / (1 + pred);
     d = pred > -1 ? d : T_NAN;
     d = target == target ? d : T_NAN;
-    return (result){.value = d * d, .grad = 2 * d * b, .hess = 2 * (1 - d) * b * b,
-                   .bound = 2 * (1 + magnitude(d)) * b * b}; /* no step passes -1 */
+    return (result){.value = d * d,
+                    .grad = 2 * d * b,
+                    .hess = 2 * (1 - d) * b * b,
+                    .bound = 2 * (1 + magnitude(d)) * b * b}; /* no step passes -1 */
 }
 
 /* |r| / max(|target|, float64's epsilon): scikit-learn's floor, whatever the dtype. */
 INLINE result mape(T pred, T target, const parameters *params) {
     const T floor = (T)2.220446049250313e-16;
     T r = pred - target, a = magnitude(target), under = a < floor ? floor : a;
-    return (result){.value = magnitude(r) / under, .grad = sign_of(r) / under,
-                   .bound = 1 / under / at_least(magnitude(r), params->k[FL_BOUND_FLOOR])};
+    return (result){.value = magnitude(r) / under,
+                    .grad = sign_of(r) / under,
+                    .bound = 1 / under / at_least(magnitude(r), params->k[FL_BOUND_FLOOR])};
 }
 
 INLINE T bound_of_rate(T grad, T hess) {
@@ -156,8 +171,10 @@ INLINE result gamma(T pred, T target, const parameters *params) {
     hit = target == 0 ? 0 : hit;
     hit = pred == pred ? hit : pred;
     T value = pred + hit;
-    return (result){.value = hit == T_INF ? hit : value, .grad = 1 - hit, .hess = hit,
-                   .bound = bound_of_rate(1 - hit, hit)};
+    return (result){.value = hit == T_INF ? hit : value,
+                    .grad = 1 - hit,
+                    .hess = hit,
+                    .bound = bound_of_rate(1 - hit, hit)};
 }
 
 /* exp((2 - p) x) / (2 - p) + y exp((1 - p) x) / (p - 1). The exponents multiply what p loses when it is

@@ -28,11 +28,11 @@ typedef struct {
     ptrdiff_t first, rows;
     int64_t label[LANES];
     double weight[LANES];
-    T score[LANES];                /* at the label */
-    T k[LANES];                    /* scale * weight; NaN if the row has a NaN */
+    T score[LANES]; /* at the label */
+    T k[LANES];     /* scale * weight; NaN if the row has a NaN */
     T loss[LANES], grad_at_label[LANES];
-    T max[LANES];                  /* of the others */
-    ptrdiff_t top[LANES];          /* the class of that maximum, -1: none */
+    T max[LANES];         /* of the others */
+    ptrdiff_t top[LANES]; /* the class of that maximum, -1: none */
 } hinge_rows;
 
 static void hinge_begin(tile_cursor cursor, hinge_rows *h) {
@@ -109,7 +109,8 @@ static void write_largest(tile_cursor cursor, const hinge_rows *h) {
         rest[l] = k == k ? 0 : k;
     }
     while (next_tile(&cursor)) {
-        for (ptrdiff_t k = 0; k < cursor.chunks; k++) EACH_LANE(l) g[k * LANES + l] = rest[l];
+        for (ptrdiff_t k = 0; k < cursor.chunks; k++)
+            EACH_LANE(l) g[k * LANES + l] = rest[l];
         for (ptrdiff_t l = 0; l < cursor.rows; l++) {
             ptrdiff_t top = tile_position(&cursor, h->top[l], l), label = tile_position(&cursor, h->label[l], l);
             if (top >= 0 && h->loss[l] != 0) g[top] = h->k[l];
@@ -184,8 +185,8 @@ static void margin_rows(tile_cursor cursor, T margin, int squared) {
     add_double_lanes(total[0], value, &cursor);
     add_double_lanes(total[1], slope, &cursor);
     for (ptrdiff_t l = 0; l < cursor.rows; l++) {
-        double by = (double)per_class(gain, h.label[l] < 0 ? 0 : (ptrdiff_t)h.label[l], 1) /
-                    (double)cursor.call->classes;
+        double by =
+            (double)per_class(gain, h.label[l] < 0 ? 0 : (ptrdiff_t)h.label[l], 1) / (double)cursor.call->classes;
         double loss = by == 0 ? 0 : by * total[0][l], seen = (double)h.score[l];
         loss = total[0][l] == total[0][l] ? loss : total[0][l];
         h.loss[l] = (T)(seen == seen ? loss : seen);

@@ -1,4 +1,5 @@
 /* Every kernel of rows, once. The position in the list is the kernel's index in the tables. */
+/* clang-format off */
 #define FL_ROWWISE_LIST(X) \
     /* softmax/ */ \
     X(cross_entropy) \

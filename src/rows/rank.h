@@ -36,8 +36,9 @@ static void rank_rows(tile_cursor cursor) {
     EACH_LANE(l) score[l] = 0;
     for (ptrdiff_t l = 0; l < cursor.rows; l++)
         if (label[l] >= 0)
-            score[l] = load_one(
-                row_address(cursor.span, FL_PRED, cursor.row + l) + (ptrdiff_t)label[l] * op->class_stride, op->type);
+            score[l] =
+                load_one(row_address(cursor.span, FL_PRED, cursor.row + l) + (ptrdiff_t)label[l] * op->class_stride,
+                         op->type);
     for (int l = 1; cursor.wide && l < LANES; l++) score[l] = score[0];
     while (next_tile(&cursor)) {
         const T *x = load_tile(&cursor, FL_PRED, xs, -T_INF);

@@ -66,12 +66,12 @@ INLINE void separable_evaluate(formula *f, const T *x, const T *q, ptrdiff_t chu
     memcpy(sum, s, sizeof s);
 }
 
-#define SEPARABLE(name, f)                                                                                  \
+#define SEPARABLE(name, f) \
     static void name##_tile(const T *x, const T *q, ptrdiff_t chunks, const parameters *params, const T *k, \
-                            double *sum, T *g, T *h) {                                                      \
-        if (h) separable_evaluate(f, x, q, chunks, params, k, sum, g, h);                                   \
-        else if (g) separable_evaluate(f, x, q, chunks, params, k, sum, g, NULL);                           \
-        else separable_evaluate(f, x, q, chunks, params, k, sum, NULL, NULL);                               \
+                            double *sum, T *g, T *h) { \
+        if (h) separable_evaluate(f, x, q, chunks, params, k, sum, g, h); \
+        else if (g) separable_evaluate(f, x, q, chunks, params, k, sum, g, NULL); \
+        else separable_evaluate(f, x, q, chunks, params, k, sum, NULL, NULL); \
     }
 
 SEPARABLE(nll, nll_formula)

@@ -155,8 +155,8 @@ typedef struct {
     const fl_call *call;
     const fl_span *span;
     ptrdiff_t row, rows;
-    int wide, lane;          /* lane: of a wide row in its batch */
-    ptrdiff_t rows_to_next;  /* how many rows further on the next logits are read; 0: right behind this tile */
+    int wide, lane;         /* lane: of a wide row in its batch */
+    ptrdiff_t rows_to_next; /* how many rows further on the next logits are read; 0: right behind this tile */
     ptrdiff_t c, n, chunks;
 } tile_cursor;
 
@@ -199,12 +199,12 @@ static void read_labels(const fl_call *call, const fl_span *span, ptrdiff_t row,
 
 /* The labels of LANES rows and what follows from them. */
 typedef struct {
-    int64_t label[LANES];  /* -1: the row does not count, or there are no labels */
-    double weight[LANES];  /* of the row */
-    T q[LANES];            /* the target at the label; 0 where q is an array */
-    T gain[LANES];         /* the class's weight, where it multiplies a function of the loss */
-    T logit[LANES];        /* the logit at the label after the margin */
-    T slope[LANES];        /* the derivative of that by the logit */
+    int64_t label[LANES]; /* -1: the row does not count, or there are no labels */
+    double weight[LANES]; /* of the row */
+    T q[LANES];           /* the target at the label; 0 where q is an array */
+    T gain[LANES];        /* the class's weight, where it multiplies a function of the loss */
+    T logit[LANES];       /* the logit at the label after the margin */
+    T slope[LANES];       /* the derivative of that by the logit */
 } row_labels;
 
 /* Position in the tile of class c of the tile's row l, or -1. */
@@ -229,12 +229,14 @@ INLINE void find_labels(const tile_cursor *cursor, const int64_t *label, ptrdiff
 /* Adds the lane sums of a tile to the sums of their rows: across, a lane is a row; wide, all lanes are row `lane`. */
 INLINE void add_lanes(double *total, const T *part, const tile_cursor *cursor) {
     if (cursor->wide) total[cursor->lane] += sum_scalar_lanes(part);
-    else EACH_LANE(l) total[l] += (double)part[l];
+    else
+        EACH_LANE(l) total[l] += (double)part[l];
 }
 
 INLINE void add_double_lanes(double *total, const double *part, const tile_cursor *cursor) {
     if (cursor->wide) total[cursor->lane] += sum_lanes(part);
-    else EACH_LANE(l) total[l] += part[l];
+    else
+        EACH_LANE(l) total[l] += part[l];
 }
 
 /* The tile in a buffer that the kernel may change. */

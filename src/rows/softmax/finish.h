@@ -9,13 +9,14 @@ enum { NONE, FOCAL, POLY, GENERALIZED };
 
 /* What is needed of a row to write its classes. */
 typedef struct {
-    T max[LANES], dominant[LANES];  /* dominant: the maximum if its p > 1/2, else NaN, which equals nothing */
-    T log_s[LANES], inv_s[LANES], not_p_max[LANES];  /* not_p_max: others / s, which is 1 - p at the maximum */
-    T coef[LANES], k[LANES], grad_at_max[LANES];     /* k A / s; scale * weight; k g_u at the maximum */
-    T grad_at_label[LANES];                          /* k g_u at the label, times u' of a margin */
-    T two_z[LANES], k_curvature[LANES];  /* 2 z k; k times the second derivative of a function of the loss */
-    T mean_v[LANES];                     /* <p, u' v> */
-    T sum_slope[LANES], sum_curvature[LANES], others_slope[LANES], others_curvature[LANES];  /* G, M, S, B of class_terms.h */
+    T max[LANES], dominant[LANES]; /* dominant: the maximum if its p > 1/2, else NaN, which equals nothing */
+    T log_s[LANES], inv_s[LANES], not_p_max[LANES]; /* not_p_max: others / s, which is 1 - p at the maximum */
+    T coef[LANES], k[LANES], grad_at_max[LANES];    /* k A / s; scale * weight; k g_u at the maximum */
+    T grad_at_label[LANES];                         /* k g_u at the label, times u' of a margin */
+    T two_z[LANES], k_curvature[LANES];             /* 2 z k; k times the second derivative of a function of the loss */
+    T mean_v[LANES];                                /* <p, u' v> */
+    T sum_slope[LANES], sum_curvature[LANES];       /* G, M of class_terms.h */
+    T others_slope[LANES], others_curvature[LANES]; /* S, B */
 } row_constants;
 
 /* A function of the cross entropy: its value, and the factors by which the derivatives are multiplied. */
@@ -39,10 +40,10 @@ typedef struct {
     row_sums s;
     row_constants r;
     T loss[LANES], logsumexp[LANES], entropy[LANES];
-    T *e;  /* the exponentials, kept where a tile holds the row */
+    T *e; /* the exponentials, kept where a tile holds the row */
 } row_batch;
 
-enum { BATCHES = 4 };  /* so many go through each pass together: their chains of instructions then overlap */
+enum { BATCHES = 4 }; /* so many go through each pass together: their chains of instructions then overlap */
 
 /* What a step of finish_rows hands to the next. The steps are split so that each loop vectorises: gcc makes a branch of
  * a choice between two numbers of which one is used nowhere else. */
@@ -86,7 +87,8 @@ INLINE void finish_loss(const fl_call *call, T scale, row_batch *b, finish_state
         lse[l] = (double)scale * (double)s->max[l] + (double)r->log_s[l];
         state->k[l] = call->scale * y->weight[l] * factor;
     }
-    if (z != 0) EACH_LANE(l) z_slope[l] = 2 * z * lse[l], z_term[l] = z * lse[l] * lse[l];
+    if (z != 0)
+        EACH_LANE(l) z_slope[l] = 2 * z * lse[l], z_term[l] = z * lse[l] * lse[l];
     EACH_LANE(l) state->k[l] = y->weight[l] != 0 ? state->k[l] : 0;
     EACH_LANE(l) {
         double others = (double)state->s_minus_1[l], q = (double)y->q[l],
@@ -104,7 +106,8 @@ INLINE void finish_loss(const fl_call *call, T scale, row_batch *b, finish_state
         r->grad_at_max[l] = (T)top;
         r->grad_at_label[l] = (T)(coef * (double)state->e_label[l] - k * q);
         r->two_z[l] = (T)(2 * z * k);
-        r->k_curvature[l] = r->mean_v[l] = r->sum_slope[l] = r->sum_curvature[l] = r->others_slope[l] = r->others_curvature[l] = 0;
+        r->k_curvature[l] = r->mean_v[l] = 0;
+        r->sum_slope[l] = r->sum_curvature[l] = r->others_slope[l] = r->others_curvature[l] = 0;
     }
     EACH_LANE(l)
         r->grad_at_label[l] = (state->label_at_max[l] != 0 ? r->grad_at_max[l] : r->grad_at_label[l]) * y->slope[l];

@@ -25,14 +25,14 @@
 typedef struct {
     const fl_call *call;
     const fl_span *span;
-    T scale;             /* of x inside exp; 1 where softcap has applied it already */
-    int dense;           /* q is an array: soft targets or smoothing */
-    const term_kernel *terms;  /* of a loss that is a sum of class terms, or NULL */
-    int compose;         /* which function of the cross entropy the loss is */
-    const softmax_writer *writer;  /* of what is written for each class, or NULL */
+    T scale;                      /* of x inside exp; 1 where softcap has applied it already */
+    int dense;                    /* q is an array: soft targets or smoothing */
+    const term_kernel *terms;     /* of a loss that is a sum of class terms, or NULL */
+    int compose;                  /* which function of the cross entropy the loss is */
+    const softmax_writer *writer; /* of what is written for each class, or NULL */
     int wide;
-    ptrdiff_t kept;      /* exponentials kept per row (wide) or per batch; 0: none */
-    ptrdiff_t rows_in_flight;  /* rows that go through each pass together */
+    ptrdiff_t kept;           /* exponentials kept per row (wide) or per batch; 0: none */
+    ptrdiff_t rows_in_flight; /* rows that go through each pass together */
 } softmax_plan;
 
 /* Is the target the first class that has the largest logit? `ties` classes have it. */
@@ -73,8 +73,13 @@ static void load_batch_labels(const softmax_plan *plan, row_batch *b) {
 }
 
 INLINE tile_cursor cursor_of(const softmax_plan *plan, const row_batch *b, ptrdiff_t l) {
-    return (tile_cursor){.call = plan->call, .span = plan->span, .row = b->first + l, .rows = plan->wide ? 1 : b->n,
-                   .wide = plan->wide, .lane = (int)l, .rows_to_next = plan->kept ? plan->rows_in_flight : 0};
+    return (tile_cursor){.call = plan->call,
+                         .span = plan->span,
+                         .row = b->first + l,
+                         .rows = plan->wide ? 1 : b->n,
+                         .wide = plan->wide,
+                         .lane = (int)l,
+                         .rows_to_next = plan->kept ? plan->rows_in_flight : 0};
 }
 
 /* For rows of one tile all maxima come before all sums: their chains of instructions then overlap. */
@@ -113,8 +118,10 @@ static void write_row_statistics(const softmax_plan *plan, const row_batch *b) {
         int counts = b->y.label[l] >= 0 || op[FL_TARGET].data;
         T correct = op[FL_CORRECT].data && counts && is_finite(b->logsumexp[l]) &&
                     is_correct(plan->call, plan->span, b->first + l, b->y.label[l], b->s.max[l], b->s.ties[l]);
-        const struct { int role; T value; } statistic[] = {
-            {FL_CORRECT, correct}, {FL_ENTROPY, b->entropy[l]}, {FL_LOGSUMEXP, b->logsumexp[l]}};
+        const struct {
+            int role;
+            T value;
+        } statistic[] = {{FL_CORRECT, correct}, {FL_ENTROPY, b->entropy[l]}, {FL_LOGSUMEXP, b->logsumexp[l]}};
         for (int f = 0; f < 3; f++)
             if (op[statistic[f].role].data)
                 store(row_address(plan->span, statistic[f].role, b->first + l), op[statistic[f].role].type, 0,
@@ -144,10 +151,12 @@ static void softmax(const fl_call *call, const fl_span *span, int compose, const
     const fl_operand *op = call->op;
     const fl_softmax *p = &call->softmax;
     softmax_plan plan = {
-        .call = call, .span = span,
+        .call = call,
+        .span = span,
         .scale = p->softcap != 0 ? 1 : (T)p->logit_scale,
         .dense = !terms && (op[FL_TARGET].data || call->targets.smooth),
-        .terms = terms, .compose = compose,
+        .terms = terms,
+        .compose = compose,
         .wide = !call->lanes_across,
     };
     plan.writer = choose_writer(call, plan.dense);
@@ -199,9 +208,7 @@ static void composed_or_terms(const fl_call *call, const fl_span *span, int comp
     softmax(call, span, soft ? NONE : compose, soft ? terms : NULL);
 }
 
-static void rows_focal(const fl_call *call, const fl_span *span) {
-    composed_or_terms(call, span, FOCAL, &focal_terms);
-}
+static void rows_focal(const fl_call *call, const fl_span *span) { composed_or_terms(call, span, FOCAL, &focal_terms); }
 static void rows_focal_of_squares(const fl_call *call, const fl_span *span) {
     composed_or_terms(call, span, FOCAL, &focal_square_terms);
 }

@@ -26,7 +26,8 @@ static void apply_softcap(const fl_softmax *p, const T *x, ptrdiff_t n, T *u, T 
 static void apply_margin(const fl_softmax *p, T *logit, T *slope) {
     const T m = (T)p->margin, cosine = (T)p->margin_constants[0], sine = (T)p->margin_constants[1],
             least = 1 / (T)((Tuint)1 << FRACTION);
-    if (p->margin_kind == FL_ADDITIVE) EACH_LANE(l) logit[l] -= m, slope[l] = 1;
+    if (p->margin_kind == FL_ADDITIVE)
+        EACH_LANE(l) logit[l] -= m, slope[l] = 1;
     if (p->margin_kind == FL_ARC)
         EACH_LANE(l) {
             T c = logit[l] > 1 ? 1 : logit[l];

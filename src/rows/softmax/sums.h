@@ -8,10 +8,10 @@ enum { PARTIAL_TERMS = 16 };
 
 /* The sums of LANES rows. */
 typedef struct {
-    T max[LANES], label_logit[LANES];   /* of x; x at the label */
-    double others[LANES], ties[LANES];  /* sum of exp(u - max) below the maximum; how many classes are at it */
-    double dot[LANES];                  /* sum q (max - u) */
-    double target_below[LANES], target_at_max[LANES];  /* mass of q below the maximum and at it */
+    T max[LANES], label_logit[LANES];  /* of x; x at the label */
+    double others[LANES], ties[LANES]; /* sum of exp(u - max) below the maximum; how many classes are at it */
+    double dot[LANES];                 /* sum q (max - u) */
+    double target_below[LANES], target_at_max[LANES]; /* mass of q below the maximum and at it */
 } row_sums;
 
 INLINE void clear_sums(row_sums *s) {
@@ -20,7 +20,9 @@ INLINE void clear_sums(row_sums *s) {
 }
 
 /* Unless the target is an array these stay 0: once per call is enough then. */
-INLINE void clear_target_sums(row_sums *s) { EACH_LANE(l) s->dot[l] = s->target_below[l] = s->target_at_max[l] = 0; }
+INLINE void clear_target_sums(row_sums *s) {
+    EACH_LANE(l) s->dot[l] = s->target_below[l] = s->target_at_max[l] = 0;
+}
 
 /* The maximum of a row rises to `max`: what was at the old one is now below. */
 INLINE void raise_max(row_sums *s, int l, T max, T scale) {
@@ -42,7 +44,8 @@ INLINE void tile_max(T *max, const T *x, ptrdiff_t chunks) {
     for (int i = 0; i < 4 * LANES; i++) chain[i] = max[i % LANES];
     for (; k + 4 <= chunks; k += 4)
         _Pragma("omp simd") for (int i = 0; i < 4 * LANES; i++) chain[i] = max_(x[k * LANES + i], chain[i]);
-    for (; k < chunks; k++) EACH_LANE(l) chain[l] = max_(x[k * LANES + l], chain[l]);
+    for (; k < chunks; k++)
+        EACH_LANE(l) chain[l] = max_(x[k * LANES + l], chain[l]);
     EACH_LANE(l) max[l] = max_(max_(chain[l], chain[LANES + l]), max_(chain[2 * LANES + l], chain[3 * LANES + l]));
 }
 
@@ -111,7 +114,8 @@ static const T *update_max(const tile_cursor *cursor, T scale, const row_labels 
         if (cursor->c == 0) s->max[cursor->lane] = top;
         else if (top > s->max[cursor->lane]) raise_max(s, cursor->lane, top, scale);
     } else if (cursor->c == 0) memcpy(s->max, max, sizeof max);
-    else EACH_LANE(l) raise_max(s, l, max[l], scale);
+    else
+        EACH_LANE(l) raise_max(s, l, max[l], scale);
     return x;
 }
 

@@ -73,14 +73,14 @@ INLINE void write_terms(term_formula *f, const row_constants *row, const term_ti
         }
 }
 
-#define TERMS(name, f)                                                                        \
-    static void add_##name(const row_constants *r, const term_tile *tile, term_sums *sum) {   \
-        add_terms(f, r, tile, sum);                                                           \
-    }                                                                                         \
-    static void write_##name(const row_constants *r, const term_tile *tile, T *g, T *h) {     \
-        if (h) write_terms(f, r, tile, g, h);                                                 \
-        else write_terms(f, r, tile, g, NULL);                                                \
-    }                                                                                         \
+#define TERMS(name, f) \
+    static void add_##name(const row_constants *r, const term_tile *tile, term_sums *sum) { \
+        add_terms(f, r, tile, sum); \
+    } \
+    static void write_##name(const row_constants *r, const term_tile *tile, T *g, T *h) { \
+        if (h) write_terms(f, r, tile, g, h); \
+        else write_terms(f, r, tile, g, NULL); \
+    } \
     static const term_kernel name##_terms = {add_##name, write_##name};
 
 TERMS(focal, focal_term)

@@ -126,7 +126,8 @@ static void probability_pass(const tile_cursor *start, T scale, const row_labels
     if (cursor.wide) {
         r->mean_v[cursor.lane] = (T)sum_lanes(mean);
         entropy[cursor.lane] = (T)sum_lanes(sum);
-    } else EACH_LANE(l) r->mean_v[l] = (T)mean[l], entropy[l] = (T)sum[l];
+    } else
+        EACH_LANE(l) r->mean_v[l] = (T)mean[l], entropy[l] = (T)sum[l];
 }
 
 /* Rows that do not count have gradient 0, whatever their logits are. */
@@ -151,12 +152,12 @@ static void store_hess(const tile_cursor *cursor, const row_constants *r, const 
     store_tile(cursor, FL_HESS, h);
 }
 
-/* What is written of a tile: one writer a call. `x`: the logits of the tile, `e`: their exponentials, either NULL where the
- * writer has no need of it. */
+/* What is written of a tile: one writer a call. `x`: the logits of the tile, `e`: their exponentials, either NULL where
+ * the writer has no need of it. */
 typedef struct {
     void (*write)(const tile_cursor *, T scale, const row_constants *, const row_labels *, const T *x, const T *e);
-    int needs_logits;        /* even where the exponentials are kept */
-    int needs_exponentials;  /* else it makes them of the logits where they are not kept */
+    int needs_logits;       /* even where the exponentials are kept */
+    int needs_exponentials; /* else it makes them of the logits where they are not kept */
 } softmax_writer;
 
 INLINE void write_general(const tile_cursor *cursor, const row_constants *r, int dense, const row_labels *y, const T *x,
@@ -195,8 +196,8 @@ static void write_grad_dense(const tile_cursor *cursor, T scale, const row_const
     store_tile(cursor, FL_GRAD, g);
 }
 
-static void write_grad_hard(const tile_cursor *cursor, T scale, const row_constants *r, const row_labels *y,
-                            const T *x, const T *e) {
+static void write_grad_hard(const tile_cursor *cursor, T scale, const row_constants *r, const row_labels *y, const T *x,
+                            const T *e) {
     T g[TILE];
     ptrdiff_t found[LANES];
     if (e) tile_grad_hard(cursor, r, NULL, e, scale, g);
