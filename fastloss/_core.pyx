@@ -298,12 +298,16 @@ cdef class Parameters:
         self.least, self.most = min(factors), max(factors)
 
     def _set_numbers(self, numbers, clip, factors):
+        cdef int place
         filled = set()
         for name, value in numbers.items():
-            if slots()[name] in filled:
-                raise ValueError(f"{name} has the slot of another number")
-            filled.add(slots()[name])
-            self.number[<int>slots()[name]] = value
+            if name not in slots():
+                raise ValueError(f"{name} is no slot of a number: they are {', '.join(slots())}")
+            place = slots()[name]
+            if place in filled:
+                raise ValueError(f"{name} has the place of another number: no kernel reads both")
+            filled.add(place)
+            self.number[place] = value
             if value:
                 factors.append(abs(value))
         self.clips, self.clip_by_dtype = clip is not None, clip == "dtype"
@@ -324,6 +328,8 @@ cdef class Parameters:
             s.margin_kind, s.margin = _MARGINS[kind], m
             constants = [_math.cos(m), _math.sin(m)] if kind == "arc" else \
                 [_math.cos(j * _math.pi / m) for j in range(1, m)] if kind == "large" else []
+            if len(constants) > FL_MARGIN_CONSTANTS:
+                raise ValueError(f"margin = {m} has {len(constants)} constants: at most {FL_MARGIN_CONSTANTS}")
             for i in range(len(constants)):
                 s.margin_constants[i] = constants[i]
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FL_MAXDIM = 64 };
+enum { FL_MAXDIM = 64, FL_MARGIN_CONSTANTS = 8 };
 
 /* clang-format off */
 /* Element types an operand can have. Floats come first: a type is a float if it is <= FL_BF16. */
@@ -77,7 +77,8 @@ typedef struct {
     int divergence;                      /* the entropy of the target is subtracted from the loss */
     int margin_kind;                     /* fl_margin: how the logit at the label is lowered */
     double margin;
-    double margin_constants[8]; /* arc: cos and sin of the margin; large: cos(j pi / margin), j = 1 ... */
+    double margin_constants
+        [FL_MARGIN_CONSTANTS]; /* arc: cos and sin of the margin; large: cos(j pi / margin), j = 1 ... */
 } fl_softmax;
 
 /* Whatever writes a Hessian, base/hessian.h. */
