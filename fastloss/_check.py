@@ -574,11 +574,9 @@ def _outs(plan: _core.Plan) -> list[tuple[str, bool]]:
     """Name of each output that a caller may give an array for, and whether it holds one number a row."""
     as_it_is = plan.reduction == _core.AS_IT_IS
     roles = [role for role in plan.outputs if role != _core.VALUE or as_it_is]
-    names = (
-        ("outs[0]", "outs[1]")
-        if _core.SECOND_GRAD in roles
-        else ("out", "hess_out" if _core.HESS in roles else "out")
-    )
+    # gather_log_softmax.value_and_grad makes its value itself: `out` is the second.
+    second = "hess_out" if _core.HESS in roles else "out"
+    names = ("outs[0]", "outs[1]") if _core.SECOND_GRAD in roles else ("out", second)
     per_row = (_core.VALUE, _core.LOGSUMEXP, _core.ENTROPY)
     return [(called, plan.rowwise and role in per_row) for called, role in zip(names, roles)]
 

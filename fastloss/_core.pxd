@@ -114,17 +114,15 @@ cdef extern from "fastloss.h" nogil:
 
 
 cdef class ClassArrays:
-    """What class weights and label smoothing come to for so many classes, in one arithmetic."""
     cdef ptrdiff_t n
     cdef fl_targets targets
     cdef object keep  # the arrays that `targets` points to
 
 
 cdef class Parameters:
-    """What a loss's own keyword arguments come to; immutable once made."""
     cdef double number[FL_SLOTS]
     cdef int kernel             # another than the plan's, or OWN_KERNEL
-    cdef int clips, clip_by_dtype
+    cdef int clip_by_dtype
     cdef int target_rule
     cdef fl_labels labels
     cdef fl_targets targets
@@ -134,7 +132,7 @@ cdef class Parameters:
     cdef readonly object class_weight  # float64 or None
     cdef readonly double label_smoothing
     cdef const double[::1] weight_of_class
-    cdef ClassArrays by_class32, by_class64  # of the last number of classes
+    cdef ClassArrays by_class32, by_class64  # of the last number of classes: the rest never changes
 
     cpdef bint fits_float32(self)
     cdef ClassArrays by_class(self, ptrdiff_t n, bint float64)
@@ -142,14 +140,12 @@ cdef class Parameters:
 
 
 cdef class Remembered:
-    """A function of keyword arguments that keeps what it gave."""
     cdef object make
     cdef str used_as_it_is
     cdef readonly dict made
 
 
 cdef class Plan:
-    """What a method of a loss computes, and from what; immutable, made once."""
     cdef int kernel
     cdef readonly bint rowwise
     cdef readonly int targets

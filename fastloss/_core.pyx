@@ -266,12 +266,17 @@ cdef fl_kernel *_kernel(const fl_table *table, int number) noexcept:
     return table.elementwise[number] if number >= 0 else table.rowwise[-1 - number]
 
 
+# Of arrays of so many bytes it costs less to compare what they hold than to make parameters of them again.
+cdef ptrdiff_t COMPARED = 1 << 14
+cdef int REMEMBERED = 64  # sets of keywords a loss remembers
+
+
 cdef class ClassArrays:
     """What class weights and label smoothing come to for so many classes, in one arithmetic."""
 
 
 cdef class Parameters:
-    """What a loss's own keyword arguments come to; immutable once made.
+    """What a loss's own keyword arguments come to; never changed once made.
 
     `numbers` are by slot (fastloss.h); `array` takes the place of the number in slot 0; if it is `scanned`,
     the core looks over it, and it may hold what the arithmetic cannot. `kernel` names a variant for these numbers.
@@ -289,7 +294,7 @@ cdef class Parameters:
         self.labels.has_ignore = ignore_index is not None
         self.labels.ignore_index = 0 if ignore_index is None else ignore_index
         self.targets.log_target = log_target
-        self._set_numbers(numbers or {}, clip, factors)
+        self._set_numbers(numbers or {}, clip, target, factors)
         self._set_softmax(factors, **(softmax or {}))
         if array is not None and not scanned:
             factors += [array.min(initial=1), array.max(initial=1)]
@@ -297,9 +302,11 @@ cdef class Parameters:
             factors += [class_weight[class_weight > 0].min(initial=1), class_weight.max(initial=1)]
         self.least, self.most = min(factors), max(factors)
 
-    def _set_numbers(self, numbers, clip, factors):
+    def _set_numbers(self, numbers, clip, target, factors):
         cdef int place
-        filled = set()
+        others = ["clip", "log_clip", "log_rest"] if clip is not None else []
+        others += ["label_scale", "label_shift"] if target in (FL_SIGNS, FL_BINARY) else []
+        filled = {slots()[name] for name in others}
         for name, value in numbers.items():
             if name not in slots():
                 raise ValueError(f"{name} is no slot of a number: they are {', '.join(slots())}")
@@ -310,8 +317,8 @@ cdef class Parameters:
             self.number[place] = value
             if value:
                 factors.append(abs(value))
-        self.clips, self.clip_by_dtype = clip is not None, clip == "dtype"
-        if self.clips and not self.clip_by_dtype:
+        self.clip_by_dtype = clip == "dtype"
+        if clip is not None and not self.clip_by_dtype:
             self.number[FL_CLIP] = clip
             self.number[FL_LOG_CLIP] = _math.log(clip) if clip else -_math.inf
             self.number[FL_LOG_REST] = _math.log1p(-clip)
@@ -345,6 +352,8 @@ cdef class Parameters:
     cdef ClassArrays by_class(self, ptrdiff_t n, bint float64):
         """gain and smooth of fastloss.h, made once for so many classes."""
         cdef ClassArrays made
+        if n * sizeof(double) > COMPARED:
+            return self.make_by_class(n, float64)  # the memory counts for more than the time
         with critical_section(self):  # threads share a loss's parameters
             made = self.by_class64 if float64 else self.by_class32
             if made is None or made.n != n:
@@ -378,11 +387,6 @@ cdef class Parameters:
         return made
 
 
-# Arrays of so many bytes are compared by what they hold: that costs less than to make parameters of them again.
-cdef ptrdiff_t COMPARED = 1 << 14
-cdef int REMEMBERED = 64  # sets of keywords a loss remembers
-
-
 cdef tuple key_of(dict keywords, str used_as_it_is):
     """What tells keyword arguments from others, or None where one is neither a plain value nor a small array."""
     cdef Py_buffer b
@@ -395,9 +399,11 @@ cdef tuple key_of(dict keywords, str used_as_it_is):
             if name == used_as_it_is or code < 0 or code == FL_BF16:
                 return None
             PyObject_GetBuffer(value, &b, PyBUF_STRIDES)
-            kept = b.len <= COMPARED and PyBuffer_IsContiguous(&b, b"C")
-            content = PyBytes_FromStringAndSize(<char *>b.buf, b.len) if kept else None
-            PyBuffer_Release(&b)
+            try:
+                kept = b.len <= COMPARED and PyBuffer_IsContiguous(&b, b"C")
+                content = PyBytes_FromStringAndSize(<char *>b.buf, b.len) if kept else None
+            finally:
+                PyBuffer_Release(&b)
             if content is None:
                 return None
             parts += (name, code, content) if value.ndim == 1 else (name, code, value.shape, content)
@@ -423,6 +429,9 @@ cdef class Remembered:
             return self.make(keywords)
         made = self.made.get(key)
         if made is None:
+            # Another thread may write to an array meanwhile: what is kept under a key is made of what has that key.
+            keywords = {name: value.copy() if type(value) is ndarray else value for name, value in keywords.items()}
+            key = key_of(keywords, self.used_as_it_is)
             made = self.make(keywords)
             if len(self.made) >= REMEMBERED:
                 self.made.clear()
@@ -441,7 +450,7 @@ cdef enum:
     _SUM
     _NONE
     _TALLY     # sum of weight * loss, what the mean divides it by, and how many count
-    _AS_IT_IS  # what the kernel gives, without weights, to the first of the outs
+    _AS_IT_IS  # not at all: without weights and divisor, an array as the others, given by the caller or new
     _NUMBERS = 1  # what a target may be; 0: there is none. NUMBERS: one an element
     _LABELS = 2
     _SOFT = 4
@@ -464,7 +473,7 @@ cdef class Plan:
         self.score_rule, self.reads_all_scores, self.of_logits = scores, reads_all_scores, of_logits
         self.array_parameter, self.array_rule = (None, FL_ANY) if array_parameter is None else array_parameter
         self.mean_of_rows, self.signed_weights = mean_of_rows, signed_weights
-        self.outputs, self.scale, self.bound_floor, self.hessian.factor = (), 1, -1, 1
+        self.outputs, self.scale, self.hessian.factor = (), 1, 1
 
     cdef Plan copy(self):
         cdef Plan new = Plan.__new__(Plan)
@@ -888,7 +897,7 @@ cdef int _check_on_the_way(Call call, Plan plan, Parameters p, weight, n_threads
             and (score_rule == FL_ANY or fresh):
         return 0
     if fresh:
-        c.check.score = FL_ANY
+        c.check.score = FL_ANY  # left to the kernel
     _examine(call, plan, p, n_threads, found, operands)
     c.check.score = score_rule
     return 1
@@ -919,7 +928,7 @@ def run(Plan plan, Parameters p, pred, target=None, third=None, weight=None, out
         return None
     c.kernel = _kernel(c.table, plan.kernel if p.kernel == _OWN_KERNEL else p.kernel)
     results = []
-    given = [other_out, out]
+    given = [other_out, out]  # the next is taken from the end
     for i in range(plan.n_outputs):
         role = plan.role[i]
         if role == FL_VALUE and not as_it_is:

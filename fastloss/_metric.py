@@ -13,6 +13,7 @@ class here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -54,11 +55,11 @@ class Metric(Declared):
         if len(args) != len(self._names):
             args = self._bind(args, parameters)
         axis = parameters.pop("axis", -1) if self.rowwise else -1
-        own = self._own(parameters)
         if not isinstance(reduction, str) or reduction not in _REDUCTIONS:
             _check.reduction(reduction)
         if normalizer is not None:
             normalizer = _check.normalizer(normalizer, reduction)
+        own = self._own(parameters)
         n_threads = _check.n_threads(n_threads)
         return self._value(args, own, axis, reduction, sample_weight, normalizer, n_threads)
 
@@ -122,9 +123,16 @@ _RANK = Plan("rank", ("scores", "target"), rowwise=True, targets=LABELS).giving(
 
 def row_ranks(args: tuple[Any, ...], own: Ranks, axis: Any, n_threads: int | None) -> tuple[np.ndarray, int]:
     """Of each row how many classes come before the true one, -1 if it is ignored; how many there are."""
-    p = Parameters({"last": own.last}, ignore_index=own.ignore_index)
-    ranks = _call.run(_RANK, p, args[0], args[1], axis=axis, n_threads=n_threads)
-    return ranks, np.shape(args[0])[_check.named_axis(axis, args[0], "scores")]
+    scores = _check.as_array("scores", args[0])
+    axis = _check.named_axis(axis, args[0], "scores")
+    p = _rank_parameters(own.last, own.ignore_index)
+    ranks = _call.run(_RANK, p, scores, args[1], axis=axis, n_threads=n_threads)
+    return ranks, scores.shape[axis]
+
+
+@lru_cache(64)
+def _rank_parameters(last: bool, ignore_index: int | None) -> Parameters:
+    return Parameters({"last": last}, ignore_index=ignore_index)
 
 
 class RankMetric(Metric):

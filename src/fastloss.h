@@ -1,10 +1,9 @@
 /* The whole C interface of the core: what a call is, and the table of block kernels that serves it.
  *
  * A call is a set of operands that share their leading "row" dimensions. Row losses have a class axis
- * beside them; for elementwise losses every element is a row and `classes` is 1. The caller (one
- * function in _core.pyx) splits the rows into tasks of fixed size and runs fl_task on each, from any
- * number of threads. Only pool.c starts threads; only pool.c, openmp.c and process.c keep state between calls; nothing
- * allocates.
+ * beside them; for elementwise losses every element is a row and `classes` is 1. fl_lay_out splits the rows into tasks of
+ * fixed size; the caller (`run` in _core.pyx) runs fl_task on each, from any number of threads. Only pool.c starts
+ * threads; only pool.c, openmp.c and process.c keep state between calls; nothing allocates.
  */
 #ifndef FASTLOSS_H
 #define FASTLOSS_H
@@ -115,6 +114,9 @@ typedef struct {
 /* clang-format on */
 #define FL_SLOT(slot, name, place) slot = place,
 enum { FL_SLOT_LIST(FL_SLOT) FL_FIRST_SLOT = 0, FL_SLOTS = 4 };
+#undef FL_SLOT
+#define FL_SLOT(slot, name, place) _Static_assert((place) < FL_SLOTS, "a slot has its place in fl_call.parameter");
+FL_SLOT_LIST(FL_SLOT)
 #undef FL_SLOT
 
 typedef struct fl_table fl_table;

@@ -42,7 +42,7 @@ class Request:
             p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY and p.name not in OF_THE_CALL
         }
         operands = [p.name for p in signature if p.kind is not p.KEYWORD_ONLY]
-        given = {name: _own(value) for name, value in self.given.items()}
+        given = {name: _copied(value) for name, value in self.given.items()}
         for name in given:
             if name not in keywords:
                 raise TypeError(
@@ -74,8 +74,8 @@ class Request:
         return Request, (self.metric, dict(self.given))
 
 
-def _own(value: Any) -> Any:
-    """A copy of what somebody might write to."""
+def _copied(value: Any) -> Any:
+    """Itself, or a copy if somebody might write to it."""
     written_to = isinstance(value, (list, tuple)) or hasattr(value, "__array__")
     if not written_to or getattr(value, "requires_grad", False):  # the latter is refused when it is read
         return value

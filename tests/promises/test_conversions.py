@@ -97,6 +97,10 @@ def test_columns_of_pandas_and_arrow():
     assert fl.cross_entropy(mixed, Y) == want
     assert fl.cross_entropy(pd.Series(X.tolist()), Y) == want == fl.cross_entropy(pa.array(X.tolist()), Y)
     assert fl.cross_entropy(pd.Series([np.array(row) for row in X]), Y) == want
+    column = pd.Series([*X.tolist(), [np.nan, 1.0, 0.0]])
+    assert fl.top_k_accuracy(column, [*Y, 1], k=9) == 0.8  # all but the row of NaN
+    assert fl.accuracy(column[:4], Y, axis=1) == fl.accuracy(X, Y)
+    assert fl.Accumulator("accuracy", axis=1).update(column[:4], Y).result() == fl.accuracy(X, Y)
     for labels in (
         pd.Series([0, None, 1, 1], dtype="Int64"),
         pa.array([0, None, 1, 1]),

@@ -2,6 +2,7 @@
 keywords is what they were, and what is derived from class weights is that of this call."""
 
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -23,6 +24,10 @@ def test_two_numbers_of_one_place_are_refused():
     assert _core.slots()["delta"] == _core.slots()["gamma"]
     with pytest.raises(ValueError, match="gamma has the place of another number"):
         _core.Parameters({"delta": 1.0, "gamma": 2.0})
+    with pytest.raises(ValueError, match="gamma has the place of another number"):
+        _core.Parameters({"gamma": 2.0}, clip=0.1)
+    with pytest.raises(ValueError, match="share_of_zeros has the place of another number"):
+        _core.Parameters({"share_of_zeros": 1.0}, target=_core.SIGNS)
 
 
 def test_every_slot_lies_in_the_parameters():
@@ -60,6 +65,30 @@ def test_equal_keywords_are_looked_over_once():
     assert remembered({"a": 1, "b": array.view("i8")}) == 6
     array[0] = 9
     assert remembered({"a": 1, "b": array}) == 7
+
+
+def test_what_is_kept_is_made_of_what_was_compared():
+    array = np.array([1.0, 2.0])
+
+    def make(keywords):
+        array[:] = 9  # as another thread may, after the keywords were compared
+        return keywords["b"].tolist()
+
+    remembered = _core.Remembered(make)
+    assert remembered({"b": array}) == [1, 2]
+    assert remembered({"b": np.array([1.0, 2.0])}) == [1, 2]
+
+
+def test_what_belongs_to_many_classes_is_not_kept():
+    logits, target = np.zeros((1, 200_000), np.float32), np.array([1])
+    fl.cross_entropy(logits, target, label_smoothing=0.2)
+    tracemalloc.start()
+    try:
+        for turn in range(30):
+            fl.cross_entropy(logits, target, label_smoothing=0.1 + turn / 1000)
+        assert tracemalloc.get_traced_memory()[0] < 1e6
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

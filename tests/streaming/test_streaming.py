@@ -281,6 +281,12 @@ def test_one_pass_is_made_where_one_is_enough(monkeypatch):
     assert found["accuracy"] == fl.accuracy(LOGITS, KEPT)
 
 
+def test_no_rows_of_soft_targets_beside_class_weights():
+    total = fl.Accumulator({"loss": ("cross_entropy", {"class_weight": np.ones(C)}), "entropy": "entropy"})
+    total.update(LOGITS[:0], SHARES[:0]).update(LOGITS, SHARES)
+    assert total.result()["loss"] == fl.cross_entropy(LOGITS, SHARES, class_weight=np.ones(C))
+
+
 def test_images_have_their_classes_on_another_axis():
     pred, target = RNG.standard_normal((6, 5, 4, 3)), RNG.integers(0, 5, (6, 4, 3))
     weight = RNG.random(6)
