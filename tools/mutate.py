@@ -126,7 +126,7 @@ LOOK = {
         "mse elementwise accuracy scores parameters conversions",
         ("test_mse", "domain", "last_target", "functions", "oracle", "rounding"),
     ),
-    **dict.fromkeys(("src/task.c", "src/scan.c", "src/span.h"), TASKS),
+    **dict.fromkeys(("src/call.c", "src/task.c", "src/scan.c", "src/span.h"), TASKS),
     "src/dispatch.c": Look("", "isa mse"),
     "src/process.c": Look("", "threads", ("fork", "")),
     "src/pool.c": Look("", "pool threads"),
@@ -215,7 +215,7 @@ CYTHON = (
     "freethreading_compatible=True",
 )  # as in setup.py
 BOUNDS = ("-fsanitize=bounds", "-fsanitize-undefined-trap-on-error")  # past a local array: the process dies
-CORE = ("dispatch", "process", "task", "scan", "pool", "openmp")
+CORE = ("dispatch", "call", "process", "task", "scan", "pool", "openmp")
 EXTENSION = "fastloss/_core" + sysconfig.get_config_var("EXT_SUFFIX")
 Unit = tuple[str, ...]  # (instruction set, bits, part) of the tables, or (name,) of CORE
 

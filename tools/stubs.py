@@ -283,7 +283,7 @@ def stub() -> str:
     parts.append(gather_class(fl.gather_log_softmax))
     for function in (fl.softmax, fl.log_softmax, fl.logsumexp, fl.sigmoid, fl.log_sigmoid, fl.softplus):
         parts.append("\n".join(with_out(function.__name__, function, "{}", method=False)) + "\n")
-    names = "".join(f'    "{name}",\n' for name in fl.__all__)
+    names = "".join(f'    "{name}",\n' for name in sorted(fl.__all__))
     return "\n".join(parts) + f"\n__all__ = [\n{names}]\n"
 
 
