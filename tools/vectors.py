@@ -1,9 +1,9 @@
-"""Writes tests/data/vectors.json: `pip install mpmath`, then `python tools/vectors.py`.
+"""Writes tests/data/vectors.json: `pip install mpmath`, then `python -m tools.vectors`.
 
 For the elementary functions of the core, the logistic primitives and every loss a table of inputs and exact
 results. Numbers are hexadecimal, so that nothing is rounded on the way; a result is two of
 them, the exact value correctly rounded to float64 and the rest of it, so that float64 can be judged as well.
-A loss stands here once more, as its definition alone: derivatives are mpmath's, of the value.
+The formulas are those of tests/support/formulas.py; derivatives are mpmath's, of the value.
 """
 
 import json
@@ -11,19 +11,14 @@ import math
 from functools import partial
 from pathlib import Path
 
-from mpmath import acos, cos, cosh, diff, exp, inf, log, log1p, mp, mpf, pi, sin, sinh, sqrt, tanh
+from mpmath import acos, cos, diff, exp, inf, log, log1p, mp, mpf, pi, sin, sinh, sqrt, tanh
+
+from tests.support import formulas
+from tests.support.namespaces import MP
 
 VECTORS = Path(__file__).parents[1] / "tests" / "data" / "vectors.json"
 # What is left of a second difference must lie below the subnormal numbers.
 mp.dps = 700
-
-
-def softplus(x):
-    return log1p(exp(x)) if x < 0 else x + log1p(exp(-x))
-
-
-def sigmoid(x):
-    return 1 / (1 + exp(-x))
 
 
 FUNCTIONS = {
@@ -33,9 +28,9 @@ FUNCTIONS = {
     "log1p": log1p,
     "tanh": tanh,
     "sinh": sinh,
-    "sigmoid": sigmoid,
-    "log_sigmoid": lambda x: -softplus(-x),
-    "softplus": softplus,
+    "sigmoid": MP.sigmoid,
+    "log_sigmoid": lambda x: -MP.softplus(-x),
+    "softplus": MP.softplus,
 }
 
 # Where exp changes its reduction, log its binade, tanh and sinh their polynomial; tiny, and at the ends.
@@ -125,138 +120,40 @@ DOMAINS = {
 }
 
 
-def nothing_below(x):
-    return x if x > 0 else mpf(0)
-
-
-def huber(r, delta):
-    return r * r / 2 if abs(r) <= delta else delta * (abs(r) - delta / 2)
-
-
-def tweedie(x, y, p):
-    return exp((2 - p) * x) / (2 - p) - (y and y * exp((1 - p) * x) / (1 - p))
-
-
-def focal(x, y, alpha, gamma):
-    wrong = y * sigmoid(-x) + (1 - y) * sigmoid(x)
-    weight = 1 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
-    return weight * wrong**gamma * (y * softplus(-x) + (1 - y) * softplus(x))
-
-
-def modified_huber(z):
-    return -4 * z if z < -1 else nothing_below(1 - z) ** 2
-
-
-# (domain, keywords, value of x, y and the keywords, kinks of r or of the margin, whether there is a Hessian)
+# (domain, keywords, kinks of r or of the margin, whether there is a Hessian)
 LOSSES = {
-    "mse": ("real", [{}], lambda x, y: (x - y) ** 2, [], True),
-    "half_squared": ("real", [{}], lambda x, y: (x - y) ** 2 / 2, [], True),
-    "mae": ("real", [{}], lambda x, y: abs(x - y), [0], False),
-    "huber": (
-        "real",
-        [dict(delta=1.0), dict(delta=0.3)],
-        lambda x, y, delta: huber(x - y, delta),
-        ["delta"],
-        True,
-    ),
-    "smooth_l1": (
-        "real",
-        [dict(beta=1.0), dict(beta=0.3)],
-        lambda x, y, beta: huber(x - y, beta) / beta,
-        ["beta"],
-        True,
-    ),
-    "pseudo_huber": (
-        "real",
-        [dict(delta=1.0), dict(delta=0.3)],
-        lambda x, y, delta: delta**2 * (sqrt(1 + ((x - y) / delta) ** 2) - 1),
-        [],
-        True,
-    ),
-    "log_cosh": ("real", [{}], lambda x, y: log(cosh(x - y)), [], True),
-    "quantile": (
-        "real",
-        [dict(q=0.5), dict(q=0.9)],
-        lambda x, y, q: max(-q * (x - y), (1 - q) * (x - y)),
-        [0],
-        False,
-    ),
-    "expectile": (
-        "real",
-        [dict(tau=0.5), dict(tau=0.9)],
-        lambda x, y, tau: abs(tau - (x > y)) * (x - y) ** 2,
-        [0],
-        True,
-    ),
-    "epsilon_insensitive": (
-        "real",
-        [dict(eps=0.1), dict(eps=0.5)],
-        lambda x, y, eps: nothing_below(abs(x - y) - eps),
-        ["eps"],
-        False,
-    ),
-    "squared_epsilon_insensitive": (
-        "real",
-        [dict(eps=0.1), dict(eps=0.5)],
-        lambda x, y, eps: nothing_below(abs(x - y) - eps) ** 2,
-        ["eps"],
-        True,
-    ),
-    "msle": ("above -1", [{}], lambda x, y: (log1p(x) - log1p(y)) ** 2, [], True),
-    "mape": ("real", [{}], lambda x, y: abs(x - y) / max(abs(y), mpf(2) ** -52), [0], False),
-    "poisson": ("count", [dict(log_input=True)], lambda x, y, log_input: exp(x) - y * x, [], True),
-    "poisson of a rate": (
-        "rate",
-        [dict(log_input=False)],
-        lambda x, y, log_input: x - y * log(x + mpf(1) / 10**8),
-        [],
-        True,
-    ),
-    "gamma": ("count", [{}], lambda x, y: x + y * exp(-x), [], True),
-    "tweedie": (
-        "count",
-        [dict(power=1.5), dict(power=1.1)],
-        lambda x, y, power: tweedie(x, y, power),
-        [],
-        True,
-    ),
-    "gaussian_nll": (
-        "real",
-        [dict(var=1.0), dict(var=0.3), dict(var=0.0)],
-        lambda x, y, var: (log(max(var, mpf(1) / 10**6)) + (x - y) ** 2 / max(var, mpf(1) / 10**6)) / 2,
-        [],
-        True,
-    ),
+    "mse": ("real", [{}], [], True),
+    "half_squared": ("real", [{}], [], True),
+    "mae": ("real", [{}], [0], False),
+    "huber": ("real", [dict(delta=1.0), dict(delta=0.3)], ["delta"], True),
+    "smooth_l1": ("real", [dict(beta=1.0), dict(beta=0.3)], ["beta"], True),
+    "pseudo_huber": ("real", [dict(delta=1.0), dict(delta=0.3)], [], True),
+    "log_cosh": ("real", [{}], [], True),
+    "quantile": ("real", [dict(q=0.5), dict(q=0.9)], [0], False),
+    "expectile": ("real", [dict(tau=0.5), dict(tau=0.9)], [0], True),
+    "epsilon_insensitive": ("real", [dict(eps=0.1), dict(eps=0.5)], ["eps"], False),
+    "squared_epsilon_insensitive": ("real", [dict(eps=0.1), dict(eps=0.5)], ["eps"], True),
+    "msle": ("above -1", [{}], [], True),
+    "mape": ("real", [{}], [0], False),
+    "poisson": ("count", [dict(log_input=True)], [], True),
+    "poisson of a rate": ("rate", [dict(log_input=False)], [], True),
+    "gamma": ("count", [{}], [], True),
+    "tweedie": ("count", [dict(power=1.5), dict(power=1.1)], [], True),
+    "gaussian_nll": ("real", [dict(var=1.0), dict(var=0.3), dict(var=0.0)], [], True),
     "binary_cross_entropy_with_logits": (
         "logit",
         [dict(pos_weight=1.0, label_smoothing=0.0), dict(pos_weight=2.5, label_smoothing=0.1)],
-        lambda x, y, pos_weight, label_smoothing: (
-            pos_weight * (y * (1 - label_smoothing) + label_smoothing / 2) * softplus(-x)
-            + (1 - (y * (1 - label_smoothing) + label_smoothing / 2)) * softplus(x)
-        ),
         [],
         True,
     ),
-    "binary_cross_entropy": (
-        "unit",
-        [dict(eps=1e-7), dict(eps=0.0)],
-        lambda x, y, eps: -(y and y * log(x)) - (y != 1 and (1 - y) * log1p(-x)),
-        [],
-        True,
-    ),
-    "binary_focal": (
-        "logit",
-        [dict(alpha=None, gamma=2.0), dict(alpha=0.25, gamma=1.5)],
-        focal,
-        [],
-        True,
-    ),
-    "hinge": ("margin", [{}], lambda x, y: nothing_below(1 - x * y), [1], False),
-    "squared_hinge": ("margin", [{}], lambda x, y: nothing_below(1 - x * y) ** 2, [1], True),
-    "perceptron": ("margin", [{}], lambda x, y: nothing_below(-x * y), [0], False),
-    "soft_margin": ("margin", [{}], lambda x, y: softplus(-x * y), [], True),
-    "modified_huber": ("margin", [{}], lambda x, y: modified_huber(x * y), [1, -1], True),
-    "exponential": ("small margin", [{}], lambda x, y: exp(-x * y), [], True),
+    "binary_cross_entropy": ("unit", [dict(eps=1e-7), dict(eps=0.0)], [], True),
+    "binary_focal": ("logit", [dict(alpha=None, gamma=2.0), dict(alpha=0.25, gamma=1.5)], [], True),
+    "hinge": ("margin", [{}], [1], False),
+    "squared_hinge": ("margin", [{}], [1], True),
+    "perceptron": ("margin", [{}], [0], False),
+    "soft_margin": ("margin", [{}], [], True),
+    "modified_huber": ("margin", [{}], [1, -1], True),
+    "exponential": ("small margin", [{}], [], True),
 }
 
 
@@ -292,7 +189,8 @@ def of_function(name):
 
 
 def of_loss(name, own):
-    domain, _, value, kinks, curved = LOSSES[name]
+    domain, _, kinks, curved = LOSSES[name]
+    formula = getattr(formulas, name.split()[0])
     exact_own = {k: v if v is None or isinstance(v, bool) else mpf(v) for k, v in own.items()}
     kinks = [exact_own[k] if isinstance(k, str) else mpf(k) for k in kinks]
     rows = []
@@ -304,7 +202,7 @@ def of_loss(name, own):
             continue  # a derivative has two sides there; the tests of kinks have it
 
         def f(t, v=v):
-            return value(t, v, **exact_own)
+            return formula(MP, t, v, **exact_own)
 
         found = [f(u), diff(f, u)] + ([diff(f, u, 2)] if curved else [])
         found = [d if abs(d) > mpf(10) ** -400 else mpf(0) for d in found]
@@ -360,6 +258,10 @@ def js_div_with_logits(x, t, w, beta=0.5):
     p = softmax(x)
     log_m = [log(beta * a + (1 - beta) * b) for a, b in zip(t, p)]
     return beta * divergence(t, log_m) + (1 - beta) * divergence(p, log_m)
+
+
+def nothing_below(x):
+    return x if x > 0 else mpf(0)
 
 
 def own_and_others(x, t):

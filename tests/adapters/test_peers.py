@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import fastloss as fl
+from support import formulas
 from support import reference as ref
 from support.cases import (
     CASES,
@@ -27,6 +28,7 @@ from support.cases import (
     seeded,
 )
 from support.layouts import REDUCTIONS, assert_near, eps, real
+from support.namespaces import torch_namespace
 
 pytestmark = pytest.mark.same_lines
 
@@ -109,34 +111,13 @@ NATIVE = {
 }
 
 
-def binary_focal(x, y, alpha=None, gamma=2.0):
-    p, a = x.sigmoid(), 1 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
-    return a * (y * (1 - p) + (1 - y) * p) ** gamma * bce_with_logits(x, y)
+def differentiated(name):
+    """The formula of the tests, in torch for its autograd."""
+    return lambda x, y, **own: getattr(formulas, name)(torch_namespace(), x, y, **own)
 
 
-WRITTEN = {
-    "half_squared": lambda x, y: (x - y) ** 2 / 2,
-    "pseudo_huber": lambda x, y, delta=1.0: (x - y) ** 2 / (1 + (1 + ((x - y) / delta) ** 2).sqrt()),
-    "log_cosh": lambda x, y: (x - y).cosh().log(),
-    "quantile": lambda x, y, q=0.5: (q * (y - x)).maximum((1 - q) * (x - y)),
-    "expectile": lambda x, y, tau=0.5: (tau - (x > y).double()).abs() * (x - y) ** 2,
-    "epsilon_insensitive": lambda x, y, eps=0.1: ((x - y).abs() - eps).relu(),
-    "squared_epsilon_insensitive": lambda x, y, eps=0.1: ((x - y).abs() - eps).relu() ** 2,
-    "msle": lambda x, y: (x.log1p() - y.log1p()) ** 2,
-    "mape": lambda x, y: (x - y).abs() / y.abs().clamp(min=2.0**-52),
-    "gamma": lambda x, y: x + y * (-x).exp(),
-    "tweedie": lambda x, y, power=1.5: (
-        ((2 - power) * x).exp() / (2 - power) - y * ((1 - power) * x).exp() / (1 - power)
-    ),
-    # torch's own has a second derivative that is 1e-11 off: it adds 1e-12 to p (1 - p).
-    "binary_cross_entropy": lambda x, y, eps=0: -(y * x.log() + (1 - y) * (1 - x).log()),
-    "binary_focal": binary_focal,
-    "hinge": lambda x, y: (1 - y * x).relu(),
-    "squared_hinge": lambda x, y: (1 - y * x).relu() ** 2,
-    "perceptron": lambda x, y: (-y * x).relu(),
-    "modified_huber": lambda x, y: (-4 * y * x).where(y * x < -1, (1 - y * x).relu() ** 2),
-    "exponential": lambda x, y: (-y * x).exp(),
-}
+# binary_cross_entropy: torch's own has a second derivative that is 1e-11 off: it adds 1e-12 to p (1 - p).
+WRITTEN = {name: differentiated(name) for name in ELEMENTWISE if name not in NATIVE}
 
 
 def nll(log_p, mass):
@@ -234,7 +215,7 @@ def judge(name, f, arrays, own):
 
 
 def test_torch_has_a_word_on_every_loss():
-    assert {*NATIVE, *WRITTEN} == set(ELEMENTWISE) and set(OF_ROWS) == set(LOSSES)
+    assert set(NATIVE) < set(ELEMENTWISE) and set(OF_ROWS) == set(LOSSES)
     assert set(fl.losses) == {*ELEMENTWISE, *OF_ROWS, "cross_entropy"}  # which test_gradients compares
 
 

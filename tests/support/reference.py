@@ -1,4 +1,4 @@
-"""Oracles: every loss once more, straight from its formula, on a dense target and with no care for speed.
+"""Oracles: every loss, its formula from formulas.py, with derivatives and bounds, and with no care for speed.
 
 They compute in `real`: float64 judges float32 and the half formats, longdouble judges float64. Row
 losses move the class axis to the end and return `Rows`, unreduced; `reduced` applies weights and the
@@ -15,6 +15,9 @@ from typing import NamedTuple
 import ml_dtypes
 import mpmath
 import numpy as np
+
+from . import formulas
+from .namespaces import numpy_namespace, sigmoid, times
 
 
 class Rows(NamedTuple):
@@ -102,29 +105,36 @@ def cross_entropy(logits, target, *, vector=None, axis=-1, real=np.float64, **op
 
 
 # --- elementwise losses -----------------------------------------------------------------------------
-# A formula gives value, gradient and Hessian (None where it has none), each with its error in units of eps.
+# Value, gradient and Hessian (None where there is none), each with its error in units of eps. o.value is the
+# value of the formula.
 
 
-def elementwise(formula):
-    """The oracle of a formula, and as its attribute `bounds` the bounds on what it returns."""
-    keywords = list(inspect.signature(formula).parameters)[1:]
+def elementwise(derivatives, formula=None):
+    """The oracle of a loss, and as its attribute `bounds` the bounds on what it returns."""
+    formula = formula or getattr(formulas, derivatives.__name__)
+    defaults = {
+        name: p.default for name, p in inspect.signature(derivatives).parameters.items() if name != "o"
+    }
 
     def parts(pred, target, real, parameters):
         x, y = np.asarray(pred), np.asarray(target)
-        if y.dtype == bool and "labels" in keywords:
-            parameters = parameters | {"labels": "01"}
-        o = SimpleNamespace(x=x.astype(real), y=y.astype(real), dtype=x.dtype)
-        o.r = o.x - o.y
+        o = SimpleNamespace(x=x.astype(real), y=y.astype(real), xp=numpy_namespace(real))
+        own = defaults | parameters
+        if "labels" in own:
+            o.y = o.y if own.pop("labels") == "pm1" and y.dtype != bool else 2 * o.y - 1
+        if isinstance(own.get("eps"), str):
+            own["eps"] = float(ml_dtypes.finfo(x.dtype).eps)
         own = {
-            k: v if v is None or isinstance(v, str | bool) else np.asarray(v).astype(real)
-            for k, v in parameters.items()
+            k: v if v is None or isinstance(v, bool) else np.asarray(v).astype(real) for k, v in own.items()
         }
+        o.r = o.x - o.y
         with np.errstate(all="ignore"):
-            found = formula(o, **own)
+            o.value = formula(o.xp, o.x, o.y, **own)
+            found = derivatives(o, **own)
         fill = lambda a: np.broadcast_to(a, o.x.shape).astype(real)  # noqa: E731
         return [p if p is None else [fill(a) for a in p] for p in found], np.ones_like(o.x)
 
-    @functools.wraps(formula)
+    @functools.wraps(derivatives)
     def oracle(pred, target, *, real=np.float64, **parameters):
         found, share = parts(pred, target, real, parameters)
         return Rows(*(p if p is None else p[0] for p in found), None, share)
@@ -148,9 +158,13 @@ def ulps(a):
     return relative(a, 4)
 
 
+def of_terms(value, *terms, units=4):
+    """A value that is the sum of these terms."""
+    return value, units * sum(abs(t) for t in terms)
+
+
 def total(*terms, units=4):
-    """A sum of terms."""
-    return sum(terms), units * sum(abs(t) for t in terms)
+    return of_terms(sum(terms), *terms, units=units)
 
 
 def powers(*terms):
@@ -158,115 +172,86 @@ def powers(*terms):
     return sum(t for t, _ in terms), sum((4 + abs(u)) * abs(t) for t, u in terms)
 
 
-def times(c, a):
-    """c a, where a coefficient of 0 leaves its term out."""
-    return np.where(c == 0, 0, c * a)
-
-
-def softplus(x):
-    return np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))
-
-
-def sigmoid(x):
-    e = np.exp(-abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
-
-
-def sides(o, labels):
-    return o.y if labels == "pm1" else 2 * o.y - 1
-
-
 @elementwise
 def mse(o):
-    return relative(o.r**2), relative(2 * o.r), relative(2)
+    return relative(o.value), relative(2 * o.r), relative(2)
 
 
 @elementwise
 def half_squared(o):
-    return relative(o.r**2 / 2), relative(o.r), relative(1)
+    return relative(o.value), relative(o.r), relative(1)
 
 
 @elementwise
 def mae(o):
-    return relative(abs(o.r)), relative(np.sign(o.r)), None
+    return relative(o.value), relative(np.sign(o.r)), None
 
 
 @elementwise
 def huber(o, delta=1.0):
-    inside = abs(o.r) <= delta
-    value = np.where(inside, o.r**2 / 2, delta * (abs(o.r) - delta / 2))
-    return relative(value), relative(np.clip(o.r, -delta, delta)), relative(1 * inside)
+    return relative(o.value), relative(np.clip(o.r, -delta, delta)), relative(1 * (abs(o.r) <= delta))
 
 
 @elementwise
 def smooth_l1(o, beta=1.0):
     inside = abs(o.r) < beta
-    value = np.where(inside, o.r**2 / (2 * beta), abs(o.r) - beta / 2)
     grad = np.where(inside, o.r / beta, np.sign(o.r))
-    return relative(value), relative(grad), relative(np.where(inside, 1 / beta, 0))
+    return relative(o.value), relative(grad), relative(np.where(inside, 1 / beta, 0))
 
 
 @elementwise
 def pseudo_huber(o, delta=1.0):
     s = np.sqrt(1 + (o.r / delta) ** 2)
-    return ulps(o.r**2 / (1 + s)), relative(o.r / s), relative(s**-3)
+    return ulps(o.value), relative(o.r / s), relative(s**-3)
 
 
 @elementwise
 def log_cosh(o):
     a, e = abs(o.r), np.exp(-2 * abs(o.r))
-    far = (a - np.log(o.r.dtype.type(2))) + np.log1p(e)
-    value = np.where(a < 1, np.log1p(2 * np.sinh(a / 2) ** 2), far)
-    return ulps(value), relative(np.tanh(o.r)), powers((4 * e / (1 + e) ** 2, 2 * a))
+    return ulps(o.value), relative(np.tanh(o.r)), powers((4 * e / (1 + e) ** 2, 2 * a))
 
 
 @elementwise
 def quantile(o, q=0.5):
-    slope = np.where(o.r > 0, 1 - q, -q)
-    return relative(slope * o.r), relative(np.where(o.r == 0, 0, slope)), None
+    return relative(o.value), relative(np.where(o.r == 0, 0, np.where(o.r > 0, 1 - q, -q))), None
 
 
 @elementwise
 def expectile(o, tau=0.5):
     w = abs(tau - (o.r > 0))
-    return relative(w * o.r**2), relative(2 * w * o.r), relative(2 * w)
+    return relative(o.value), relative(2 * w * o.r), relative(2 * w)
 
 
 @elementwise
 def epsilon_insensitive(o, eps=0.1):
-    outside = abs(o.r) > eps
-    value, error = total(abs(o.r), -eps)
-    return (value * outside, error), relative(np.sign(o.r) * outside), None
+    return of_terms(o.value, o.r, eps), relative(np.sign(o.r) * (abs(o.r) > eps)), None
 
 
 @elementwise
 def squared_epsilon_insensitive(o, eps=0.1):
-    outside = abs(o.r) > eps
-    d, error = total(abs(o.r), -eps)
-    d, slope = d * outside, 2 * np.sign(o.r) * outside
-    return (d**2, 2 * d * (error + 5 * d)), (slope * d, 2 * (error + 5 * d)), relative(abs(slope))
+    d, error = of_terms(formulas.epsilon_insensitive(o.xp, o.x, o.y, eps), o.r, eps)
+    slope = 2 * np.sign(o.r) * (abs(o.r) > eps)
+    return (o.value, 2 * d * (error + 5 * d)), (slope * d, 2 * (error + 5 * d)), relative(abs(slope))
 
 
 @elementwise
 def msle(o):
-    a, b = np.where(o.x > -1, 1 + o.x, np.nan), 1 + o.y
-    u = np.where(abs(o.r / b) < 0.5, np.log1p(o.r / b), np.log(a) - np.log(b))
-    return relative(u**2), relative(2 * u / a), total(2 / a**2, -2 * u / a**2, units=10)
+    a, u = 1 + o.x, formulas.log_ratio(o.xp, o.x, o.y)
+    return relative(o.value), relative(2 * u / a), total(2 / a**2, -2 * u / a**2, units=10)
 
 
 @elementwise
 def mape(o):
-    floor = np.maximum(abs(o.y), 2.0**-52)
-    return relative(abs(o.r) / floor), relative(np.sign(o.r) / floor), None
+    return relative(o.value), relative(np.sign(o.r) / np.maximum(abs(o.y), 2.0**-52)), None
 
 
 @elementwise
 def poisson(o, log_input=True):
     if log_input:
         rate = np.exp(o.x)
-        return total(rate, -times(o.y, o.x)), total(rate, -o.y), relative(rate)
-    rate = o.x + o.x.dtype.type(1) / 10**8
-    value, error = total(o.x, -times(o.y, np.log(rate)))
+        return of_terms(o.value, rate, times(o.y, o.x)), total(rate, -o.y), relative(rate)
+    rate = o.x + o.xp.number("1e-8")
+    value, error = of_terms(o.value, o.x, times(o.y, np.log(rate)))
     # The sum inside the logarithm is rounded, which no zero of the logarithm makes smaller.
     return (value, error + abs(o.y)), total(1, -o.y / rate), relative(o.y / rate**2)
 
@@ -274,7 +259,7 @@ def poisson(o, log_input=True):
 @elementwise
 def gamma(o):
     e = times(o.y, np.exp(-o.x))
-    return total(o.x, e), total(1, -e), relative(e)
+    return of_terms(o.value, o.x, e), total(1, -e), relative(e)
 
 
 @elementwise
@@ -282,20 +267,21 @@ def tweedie(o, power=1.5):
     a, b = 2 - power, 1 - power
     rate, hit = np.exp(a * o.x), times(o.y, np.exp(b * o.x))
     pair = lambda c, d: powers((c * rate, a * o.x), (d * hit, b * o.x))  # noqa: E731
-    return pair(1 / a, -1 / b), pair(1, -1), pair(a, -b)
+    return (o.value, pair(1 / a, -1 / b)[1]), pair(1, -1), pair(a, -b)
 
 
 @elementwise
 def gaussian_nll(o, var):
-    v = np.maximum(var, o.r.dtype.type(1) / 10**6)
-    return total(np.log(v) / 2, o.r**2 / v / 2), relative(o.r / v), relative(1 / v)
+    v = np.maximum(var, o.xp.number("1e-6"))
+    return of_terms(o.value, np.log(v) / 2, o.r**2 / v / 2), relative(o.r / v), relative(1 / v)
 
 
-@elementwise
+@functools.partial(elementwise, formula=formulas.gaussian_nll)
 def gaussian_nll_by_var(o, var):
     """The value beside the derivative by var, in the place of the gradient."""
-    v = np.maximum(var, o.r.dtype.type(1) / 10**6)
-    return total(np.log(v) / 2, o.r**2 / v / 2), total(0.5 / v, -((o.r / v) ** 2) / 2), None
+    v = np.maximum(var, o.xp.number("1e-6"))
+    value = of_terms(o.value, np.log(v) / 2, o.r**2 / v / 2)
+    return value, total(0.5 / v, -((o.r / v) ** 2) / 2), None
 
 
 @elementwise
@@ -303,19 +289,14 @@ def binary_cross_entropy_with_logits(o, pos_weight=1.0, label_smoothing=0.0):
     yes = pos_weight * (o.y * (1 - label_smoothing) + label_smoothing / 2)
     no = (1 - o.y) * (1 - label_smoothing) + label_smoothing / 2
     p, not_p = sigmoid(o.x), sigmoid(-o.x)
-    value = total(times(yes, softplus(-o.x)), times(no, softplus(o.x)))
-    return value, total(no * p, -yes * not_p), relative((yes + no) * p * not_p)
+    return ulps(o.value), total(no * p, -yes * not_p), relative((yes + no) * p * not_p)
 
 
 @elementwise
 def binary_cross_entropy(o, eps="dtype"):
-    eps = float(ml_dtypes.finfo(o.dtype).eps) if isinstance(eps, str) else eps
     p, not_p = np.clip(o.x, eps, 1 - eps), np.clip(1 - o.x, eps, 1 - eps)
-    log_not_p = np.where(o.x < 0.5, np.log1p(-p), np.log(not_p))
-    log_p = np.where(o.x < 0.5, np.log(p), np.log1p(-not_p))
-    value = total(-times(o.y, log_p), -times(1 - o.y, log_not_p))
     return (
-        value,
+        ulps(o.value),
         total(-times(o.y, 1 / p), times(1 - o.y, 1 / not_p)),
         total(times(o.y, 1 / p**2), times(1 - o.y, 1 / not_p**2)),
     )
@@ -325,7 +306,7 @@ def binary_cross_entropy(o, eps="dtype"):
 def binary_focal(o, alpha=None, gamma=2.0):
     """n = 1 - p_t, share = n' / n; every difference is written out into its terms."""
     y, z, p, not_p = o.y, 1 - o.y, sigmoid(o.x), sigmoid(-o.x)
-    n, b = y * not_p + z * p, times(y, softplus(-o.x)) + times(z, softplus(o.x))
+    n, b = y * not_p + z * p, formulas.binary_cross_entropy_with_logits(o.xp, o.x, y)
     share = np.where(y == 1, -p, np.where(y == 0, not_p, (z - y) * p * not_p / n))
     a = (1 if alpha is None else alpha * y + (1 - alpha) * z) * n**gamma
     units = 10 + np.where((n == 0) | (gamma == 0), 0, gamma * abs(np.log(n)))
@@ -333,50 +314,49 @@ def binary_focal(o, alpha=None, gamma=2.0):
     bend = [gamma * (gamma - 1) * share**2 * b, gamma * share * b * not_p, -gamma * share * b * p]
     bend += [2 * gamma * share * s for s in slope]
     return (
-        relative(times(a, b), units),
+        relative(o.value, units),
         total(times(a * gamma * share, b), *(a * s for s in slope), units=units),
         total(*(times(a, t) for t in bend), a * p * not_p, units=units),
     )
 
 
+# Of the margin losses o.y is the side, -1 or 1.
+
+
 @elementwise
 def hinge(o, labels="pm1"):
-    s = sides(o, labels)
-    d = 1 - s * o.x
-    return relative(np.maximum(d, 0)), relative(-s * (d >= 0)), None
+    return relative(o.value), relative(-o.y * (o.y * o.x <= 1)), None
 
 
 @elementwise
 def squared_hinge(o, labels="pm1"):
-    s = sides(o, labels)
-    d, on = np.maximum(1 - s * o.x, 0), 1 - s * o.x >= 0
-    return relative(d**2), relative(-2 * s * d), relative(2 * on)
+    d = formulas.hinge(o.xp, o.x, o.y)
+    return relative(o.value), relative(-2 * o.y * d), relative(2 * (o.y * o.x <= 1))
 
 
 @elementwise
 def perceptron(o, labels="pm1"):
-    d = -sides(o, labels) * o.x
-    return relative(np.maximum(d, 0)), relative(-sides(o, labels) * (d >= 0)), None
+    return relative(o.value), relative(-o.y * (o.y * o.x <= 0)), None
 
 
 @elementwise
 def soft_margin(o, labels="pm1"):
-    s = sides(o, labels)
-    return ulps(softplus(-s * o.x)), relative(-s * sigmoid(-s * o.x)), relative(sigmoid(o.x) * sigmoid(-o.x))
+    return ulps(o.value), relative(-o.y * sigmoid(-o.y * o.x)), relative(sigmoid(o.x) * sigmoid(-o.x))
 
 
 @elementwise
 def modified_huber(o, labels="pm1"):
-    s = sides(o, labels)
-    d, line = np.maximum(1 - s * o.x, 0), s * o.x < -1
-    value, grad = np.where(line, -4 * s * o.x, d**2), np.where(line, -4 * s, -2 * s * d)
-    return relative(value), relative(grad), relative(2 * ((d > 0) & ~line))
+    d, line = formulas.hinge(o.xp, o.x, o.y), o.y * o.x < -1
+    return (
+        relative(o.value),
+        relative(np.where(line, -4 * o.y, -2 * o.y * d)),
+        relative(2 * ((d > 0) & ~line)),
+    )
 
 
 @elementwise
 def exponential(o, labels="pm1"):
-    s = sides(o, labels)
-    return relative(np.exp(-s * o.x)), relative(-s * np.exp(-s * o.x)), relative(np.exp(-s * o.x))
+    return relative(o.value), relative(-o.y * o.value), relative(o.value)
 
 
 # --- reductions -------------------------------------------------------------------------------------
