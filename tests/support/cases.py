@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 import fastloss as fl
+from support import namespaces
 from support import reference as ref
 from support.differences import STEP
 from support.layouts import compute
@@ -114,7 +115,7 @@ def make(rng, name, kind, rows, classes, dtype, options=None):
         y = [2 * rng.integers(0, 2, rows) - 1] if name == "cosine_embedding" else []
         return [*rng.standard_normal((2, *shape)).astype(dtype), *y]
     x = 2 * rng.standard_normal(shape)
-    x = {"log_probs": ref.log_softmax, "probs": ref.softmax}.get(scores, np.asarray)(x)
+    x = {"log_probs": namespaces.log_softmax, "probs": namespaces.softmax}.get(scores, np.asarray)(x)
     x = (rng.uniform(-0.98, 0.98, shape) if scores == "cosines" else x).astype(dtype)
     if kind == "soft":
         target = (rng.random(shape) * (rng.random(shape) < 0.7)).astype(compute(dtype))

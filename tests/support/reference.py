@@ -9,6 +9,7 @@ included.
 
 import functools
 import inspect
+import operator
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import mpmath
 import numpy as np
 
 from . import formulas
-from .namespaces import numpy_namespace, sigmoid, times
+from .namespaces import MP, logsumexp, numpy_namespace, sigmoid, softmax
 
 
 class Rows(NamedTuple):
@@ -31,24 +32,8 @@ class Rows(NamedTuple):
 # --- formulas ---------------------------------------------------------------------------------------
 
 
-def softmax(u):
-    e = np.exp(u - u.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
-
-
-def logsumexp(u):
-    m = u.max(-1, keepdims=True)
-    return (m + np.log(np.exp(u - m).sum(-1, keepdims=True)))[..., 0]
-
-
-def log_softmax(u):
-    m = u.max(-1, keepdims=True)
-    return (u - m) - np.log(np.exp(u - m).sum(-1, keepdims=True))
-
-
 def entropy(u):
-    p, log_p = softmax(u), log_softmax(u)
-    return -np.where(p == 0, 0, p * log_p).sum(-1)
+    return formulas.entropy(numpy_namespace(u.dtype.type), u)
 
 
 def dense_target(target, classes, class_weight=None, label_smoothing=0, ignore_index=-100, real=np.float64):
@@ -57,11 +42,10 @@ def dense_target(target, classes, class_weight=None, label_smoothing=0, ignore_i
     e = real(label_smoothing)
     if target.dtype.kind not in "iub":
         rows = target.shape[:-1]
-        return w * (target.astype(real) * (1 - e) + e / classes), np.ones(rows, real), np.ones(rows, bool)
+        return formulas.smoothed(target.astype(real), e, w), np.ones(rows, real), np.ones(rows, bool)
     kept = np.ones(target.shape, bool) if ignore_index is None else target != ignore_index
-    hot = (target[..., None] == np.arange(classes)) * w
-    share = hot.sum(-1) * kept
-    return ((1 - e) * hot + e / classes * w) * kept[..., None], share, kept
+    hot = (target[..., None] == np.arange(classes)).astype(real)
+    return formulas.smoothed(hot, e, w) * kept[..., None], (hot * w).sum(-1) * kept, kept
 
 
 def transform(x, softcap, logit_scale):
@@ -70,9 +54,9 @@ def transform(x, softcap, logit_scale):
     if softcap is None:
         return k * x, np.full_like(x, k), np.zeros_like(x)
     s = x.dtype.type(softcap)
-    t = np.tanh(k * x / s)
+    u, t = formulas.transformed(np, x, s, k), np.tanh(k * x / s)
     d = k * (2 / (np.exp(k * x / s) + np.exp(-k * x / s))) ** 2
-    return s * t, d, -2 * k / s * t * d
+    return u, d, -2 * k / s * t * d
 
 
 def _softmax_parts(logits, target, vector, axis, real, softcap=None, logit_scale=1, z_loss=0, **options):
@@ -95,7 +79,7 @@ def _softmax_parts(logits, target, vector, axis, real, softcap=None, logit_scale
 def cross_entropy(logits, target, *, vector=None, axis=-1, real=np.float64, **options):
     with np.errstate(all="ignore"):
         o = _softmax_parts(logits, target, vector, axis, real, **options)
-        loss = (o.Q * o.L)[..., 0] - o.qu.sum(-1) + (o.z * o.L**2)[..., 0]
+        loss = formulas.cross_entropy(numpy_namespace(real), o.u, o.q, z_loss=o.z)
         hess = o.d**2 * (o.A * o.p * (1 - o.p) + 2 * o.z * o.p**2) + o.g * o.d2
         dv = o.d * o.v
         mean = (o.p * dv).sum(-1, keepdims=True)
@@ -249,23 +233,23 @@ def mape(o):
 def poisson(o, log_input=True):
     if log_input:
         rate = np.exp(o.x)
-        return of_terms(o.value, rate, times(o.y, o.x)), total(rate, -o.y), relative(rate)
+        return of_terms(o.value, rate, o.xp.times(o.y, o.x)), total(rate, -o.y), relative(rate)
     rate = o.x + o.xp.number("1e-8")
-    value, error = of_terms(o.value, o.x, times(o.y, np.log(rate)))
+    value, error = of_terms(o.value, o.x, o.xp.times(o.y, np.log(rate)))
     # The sum inside the logarithm is rounded, which no zero of the logarithm makes smaller.
     return (value, error + abs(o.y)), total(1, -o.y / rate), relative(o.y / rate**2)
 
 
 @elementwise
 def gamma(o):
-    e = times(o.y, np.exp(-o.x))
+    e = o.xp.times(o.y, np.exp(-o.x))
     return of_terms(o.value, o.x, e), total(1, -e), relative(e)
 
 
 @elementwise
 def tweedie(o, power=1.5):
     a, b = 2 - power, 1 - power
-    rate, hit = np.exp(a * o.x), times(o.y, np.exp(b * o.x))
+    rate, hit = np.exp(a * o.x), o.xp.times(o.y, np.exp(b * o.x))
     pair = lambda c, d: powers((c * rate, a * o.x), (d * hit, b * o.x))  # noqa: E731
     return (o.value, pair(1 / a, -1 / b)[1]), pair(1, -1), pair(a, -b)
 
@@ -297,8 +281,8 @@ def binary_cross_entropy(o, eps="dtype"):
     p, not_p = np.clip(o.x, eps, 1 - eps), np.clip(1 - o.x, eps, 1 - eps)
     return (
         ulps(o.value),
-        total(-times(o.y, 1 / p), times(1 - o.y, 1 / not_p)),
-        total(times(o.y, 1 / p**2), times(1 - o.y, 1 / not_p**2)),
+        total(-o.xp.times(o.y, 1 / p), o.xp.times(1 - o.y, 1 / not_p)),
+        total(o.xp.times(o.y, 1 / p**2), o.xp.times(1 - o.y, 1 / not_p**2)),
     )
 
 
@@ -315,8 +299,8 @@ def binary_focal(o, alpha=None, gamma=2.0):
     bend += [2 * gamma * share * s for s in slope]
     return (
         relative(o.value, units),
-        total(times(a * gamma * share, b), *(a * s for s in slope), units=units),
-        total(*(times(a, t) for t in bend), a * p * not_p, units=units),
+        total(o.xp.times(a * gamma * share, b), *(a * s for s in slope), units=units),
+        total(*(o.xp.times(a, t) for t in bend), a * p * not_p, units=units),
     )
 
 
@@ -489,6 +473,10 @@ class Near:
         value, logarithm = self.value**a, np.where(self.value == 0, 0, a * np.log(self.value))
         return Near(value, abs(value) * (abs(a) * self.error / self.value + 4 + abs(logarithm)))
 
+    def expm1(self):
+        value = np.expm1(self.value)
+        return Near(value, np.exp(self.value) * self.error + 2 * abs(value))
+
     def exp(self):
         value = np.exp(self.value)
         return Near(value, value * (self.error + 1))
@@ -505,6 +493,11 @@ class Near:
         b = _near(other)
         return Near(np.where(condition, self.value, b.value), np.where(condition, self.error, b.error))
 
+    def clip(self, low, high):
+        """The bound that is taken in the place of the value is rounded."""
+        value = np.clip(self.value, low, high)
+        return Near(value, np.where(value == self.value, self.error, abs(value)))
+
     def sum(self):
         error = np.broadcast_to(self.error, self.value.shape) + 3 * abs(self.value)
         return Near(self.value.sum(-1, keepdims=True), error.sum(-1, keepdims=True))
@@ -518,6 +511,18 @@ class Near:
 
 def _near(a):
     return a if isinstance(a, Near) else Near(a)
+
+
+NEAR = SimpleNamespace(
+    **{name: getattr(Near, name) for name in ("exp", "expm1", "log", "sqrt")},
+    clip=lambda a, low, high: _near(a).clip(low, high),
+    sum=lambda a, axis: a.sum(),
+    where=lambda condition, a, b: a.where(condition, b),
+    times=operator.mul,
+    at=lambda x, t: x,
+    dense=lambda x, t: t,
+    expect=lambda v, t: (t * v).sum(),
+)
 
 
 def bounded(formula):
@@ -600,19 +605,23 @@ def _through_softmax(g, o, h):
     return Near(grad.value, grad.error + both * g.soft)
 
 
+def _expected(g, formula, *about):
+    """The formula's term (formulas.through_softmax), where the target looks."""
+    return NEAR.expect(formula.term(NEAR, *about), g.q)
+
+
 @bounded
 def nll(log_probs, target, **about):
     g = _given(log_probs, target, **about)
-    return g, (g.q * -g.x).sum(), -g.q
+    return g, formulas.nll(NEAR, g.x, g.q), -g.q
 
 
 @bounded
 def log_loss(probs, target, *, eps="dtype", **about):
     g = _given(probs, target, **about)
     low = g.real(ml_dtypes.finfo(g.dtype).eps if eps == "dtype" else eps)
-    p = np.clip(g.x, low, 1 - low)
-    p = Near(p, np.where(p == g.x, 0, p))
-    return g, (g.q * -p.log()).sum(), -(g.q / p), g.q / (p * p)
+    p = Near(g.x).clip(low, 1 - low)
+    return g, formulas.log_loss(NEAR, g.x, g.q, low), -(g.q / p), g.q / (p * p)
 
 
 @bounded
@@ -627,7 +636,7 @@ def focal(logits, target, *, gamma=2.0, **about):
     hess = o.p * o.rest * qh.sum() + o.p * o.p * qk.sum_of_others() + qk * o.rest * o.rest
     terms = [qk * o.rest, qk * o.p, qk * o.p * o.p]  # of a soft target: (1 - 2p) k + p^2 k
     hess.error = hess.error + g.soft * sum(a.error + 4 * abs(a.value) for a in terms)
-    return g, (g.q * o.loss * r**gamma).sum(), _through_softmax(g, o, h), hess
+    return g, _expected(g, formulas.focal, o.loss, r, gamma), _through_softmax(g, o, h), hess
 
 
 @bounded
@@ -635,7 +644,8 @@ def poly_cross_entropy(logits, target, *, epsilon=1.0, **about):
     """With sum q (1 - p), which is 1 - sum t p of a target that sums to 1."""
     g = _given(logits, target, **about)
     o = _softmax_of(g.x)
-    return g, (g.q * o.loss + g.q * epsilon * o.rest).sum(), _through_softmax(g, o, 1 + epsilon * o.p)
+    loss = _expected(g, formulas.poly_cross_entropy, o.loss, o.rest, epsilon)
+    return g, loss, _through_softmax(g, o, 1 + epsilon * o.p)
 
 
 @bounded
@@ -643,10 +653,9 @@ def generalized_cross_entropy(logits, target, *, q=0.7, **about):
     g = _given(logits, target, **about)
     o = _softmax_of(g.x)
     z = q * o.loss
-    loss = -np.expm1(-z.value)
-    loss = Near(loss, np.exp(-z.value) * z.error + 2 * loss) / q
     power = Near(np.exp(-z.value), np.exp(-z.value) * (z.error + 4))
-    return g, (g.q * loss).sum(), _through_softmax(g, o, power)
+    loss = _expected(g, formulas.generalized_cross_entropy, o.loss, o.rest, q)
+    return g, loss, _through_softmax(g, o, power)
 
 
 @bounded
@@ -654,14 +663,13 @@ def brier(logits, target, **about):
     g = _given(logits, target, **about)
     o = _softmax_of(g.x)
     d = (-o.rest).where(g.at, o.p - g.t)
-    return g, (d * d).sum(), 2 * o.p * (d - (d * o.p).sum())
+    return g, formulas.squared_length(NEAR, d), 2 * o.p * (d - (d * o.p).sum())
 
 
 @bounded
 def brier_from_probabilities(probs, target, **about):
     g = _given(probs, target, **about)
-    d = g.x - g.t
-    return g, (d * d).sum(), 2 * d
+    return g, formulas.brier_from_probabilities(NEAR, g.x, g.t), 2 * (g.x - g.t)
 
 
 def _log_target(g, log_target):
@@ -672,8 +680,7 @@ def _log_target(g, log_target):
 @bounded
 def kl_div(log_probs, target, *, log_target=False, **about):
     g = _given(log_probs, target, **about)
-    t, log_t = _log_target(g, log_target)
-    return g, (t * log_t).sum() - (t * g.x).sum(), -t
+    return g, formulas.kl_div(NEAR, g.x, g.t, log_target), -_log_target(g, log_target)[0]
 
 
 @bounded
@@ -682,7 +689,7 @@ def kl_div_with_logits(logits, target, *, log_target=False, temperature=1.0, **a
     g.q, log_t = _log_target(g, log_target)
     T = g.real(temperature)
     o = _softmax_of(g.x / T, scaled=temperature != 1)
-    loss = T * T * ((g.q * log_t).sum() + (g.q * o.loss).sum())
+    loss = T * T * formulas.divergence(NEAR, g.q, log_t, -o.loss)
     curve, v = g.q.sum() * o.p, np.zeros_like(g.x) if g.v is None else g.v
     return g, loss, T * _through_softmax(g, o, 1), curve * o.rest, curve * (v - (o.p * v).sum())
 
@@ -692,8 +699,7 @@ def js_div_with_logits(logits, target, *, beta=0.5, **about):
     g = _given(logits, target, **about)
     o, beta = _softmax_of(g.x), g.real(beta)
     m = beta * g.t + (1 - beta) * o.p
-    from_t, from_p = g.t.log() - m.log(), -o.loss - m.log()
-    loss = beta * (g.t * from_t).sum() + (1 - beta) * (o.p * from_p).sum()
+    loss, from_p = formulas.js_div(NEAR, g.t, o.p, -o.loss, beta), -o.loss - m.log()
     return g, loss, (1 - beta) * (o.p * (from_p - (o.p * from_p).sum()))
 
 
@@ -708,8 +714,9 @@ def _scores(g):
 def multiclass_hinge(scores, target, **about):
     g = _given(scores, target, **about)
     own, best, first = _scores(g)
-    z, active = 1 + best - own, 1 + best - own > 0
-    loss = Near(np.where(active, z, 0), np.where(active, 4 * (1 + abs(best) + abs(own)), 0))
+    active = 1 + best - own > 0
+    loss = formulas.multiclass_hinge(numpy_namespace(g.real), g.x, g.at)[..., None]
+    loss = Near(loss, np.where(active, 4 * (1 + abs(best) + abs(own)), 0))
     return g, loss, Near(active * (first * g.real(1) - g.at))
 
 
@@ -718,8 +725,9 @@ def categorical_hinge(scores, target, **about):
     g = _given(scores, target, **about)
     own, best, first = _scores(g)
     rival = np.maximum(best, 0)
-    z, active = 1 + rival - own, 1 + rival - own > 0
-    loss = Near(np.where(active, z, 0), np.where(active, 4 * (1 + rival + abs(own)), 0))
+    active = 1 + rival - own > 0
+    loss = formulas.categorical_hinge(numpy_namespace(g.real), g.x, g.at)[..., None]
+    loss = Near(loss, np.where(active, 4 * (1 + rival + abs(own)), 0))
     return g, loss, Near(active * ((first & (best > 0)) * g.real(1) - g.at))
 
 
@@ -731,7 +739,8 @@ def multi_margin(scores, target, *, p=1, margin=1.0, **about):
     z = Near(z, np.where(z > 0, 4 * (margin + abs(g.x) + abs(own)), 0))
     slope = by * (Near((z.value > 0) * g.real(1)) if p == 1 else 2 * z)
     g.share = g.kept
-    return g, by * (z if p == 1 else z * z).sum(), (-slope.sum()).where(g.at, slope)
+    loss = formulas.multi_margin(numpy_namespace(g.real), g.x, g.q.value, p, margin)[..., None]
+    return g, Near(loss, (by * (z if p == 1 else z * z).sum()).error), (-slope.sum()).where(g.at, slope)
 
 
 def _margin_softmax(g, psi, slope, scale):
@@ -760,12 +769,12 @@ def arcface(cosines, target, *, margin=0.5, scale=64.0, **about):
     g = _given(cosines, target, **about)
     floor = np.finfo(_judged(g.real)).eps
     cos, sin, c = np.cos(g.real(margin)), np.sin(g.real(margin)), np.clip(g.x, -1, 1)
-    root = np.sqrt(np.maximum((1 - c) * (1 + c), floor))
-    psi, slope = c * cos - sin * root, cos + np.where((1 - c) * (1 + c) > floor, sin * c / root, 0)
-    back = c <= -cos
-    slope = np.where(abs(g.x) > 1, 0, np.where(back, 1, slope))
+    square = (1 - c) * (1 + c)
+    slope = cos + np.where(square > floor, sin * c / np.sqrt(np.maximum(square, floor)), 0)
+    slope = np.where(abs(g.x) > 1, 0, np.where(c <= -cos, 1, slope))
     slope = Near(slope, 4 * (abs(cos) + abs(slope)))
-    return _margin_softmax(g, np.where(back, c - margin * sin, psi), slope, scale)
+    psi = formulas.arcface_psi(numpy_namespace(g.real), c, g.real(margin), floor)
+    return _margin_softmax(g, psi, slope, scale)
 
 
 @bounded
@@ -774,9 +783,9 @@ def l_softmax(cosines, target, *, margin=4, scale=30.0, **about):
     number up to 1 / sin, makes an error grow by as much again."""
     g = _given(cosines, target, **about)
     angle, joints = np.arccos(g.x), np.cos(np.arange(1, margin).astype(g.real) * np.pi / margin)
-    sign = (-1) ** (k := (g.x[..., None] < joints).sum(-1))
+    sign = (-1) ** (g.x[..., None] < joints).sum(-1)
     slope = sign * margin * np.where(g.x == 1, margin, np.sin(margin * angle) / np.sin(angle))
-    psi = sign * np.cos(margin * angle) - 2 * k
+    psi = formulas.l_softmax_psi(numpy_namespace(g.real), g.x, margin)
     return _margin_softmax(g, psi, Near(slope, 4 * abs(slope) + 2 * (margin / np.sin(angle)) ** 2), scale)
 
 
@@ -786,8 +795,9 @@ def _cosine(x1, x2, axis, real):
     rows = a.shape[:-1]
     g = SimpleNamespace(share=np.ones(rows, real), kept=np.ones(rows, bool))
     zero = ~(a.any(-1, keepdims=True) & b.any(-1, keepdims=True))
-    a_norm, b_norm = ((Near(v) * v).sum().sqrt() for v in (np.where(zero, 1, a), np.where(zero, 1, b)))
-    cosine = (Near(a) / a_norm * (b / b_norm)).sum()
+    a, b = (Near(np.where(zero, 1, v)) for v in (a, b))
+    a_norm, b_norm = ((v * v).sum().sqrt() for v in (a, b))
+    cosine = formulas.cosine(NEAR, a, b)
     grad = (b / b_norm - cosine * (a / a_norm)) / a_norm
     return g, cosine.where(~zero, 0), grad.where(~zero, 0)
 
@@ -801,9 +811,9 @@ def cosine_distance(x1, x2, *, axis, real):
 @bounded
 def cosine_embedding(x1, x2, y, *, margin=0.0, axis, real):
     g, cosine, grad = _cosine(x1, x2, axis, real)
-    same, over = np.asarray(y)[..., None] > 0, cosine - margin
-    active = over.value > 0
-    return g, (1 - cosine).where(same, over.where(active, 0)), (-grad).where(same, grad.where(active, 0))
+    y, active = np.asarray(y)[..., None], (cosine - margin).value > 0
+    loss = formulas.embedding(NEAR, cosine, y, margin)
+    return g, loss, (-grad).where(y > 0, grad.where(active, 0))
 
 
 # --- where cancellation would drown a dense formula -----------------------------------------------------
@@ -821,9 +831,7 @@ def hard_row(x, y):
 
 
 def hard_row_mp(x, y, digits=80):
-    """The same for one row, in as many digits as it takes; lists of mpf."""
+    """The same for one row, in as many digits as it takes; mpf each."""
     with mpmath.workdps(digits):
-        e = [mpmath.exp(mpmath.mpf(float(v)) - mpmath.mpf(float(x[y]))) for v in x]
-        others = mpmath.fsum(v for c, v in enumerate(e) if c != y)
-        grad = [(-others if c == y else v) / (1 + others) for c, v in enumerate(e)]
-        return mpmath.log1p(others), grad
+        x, hot = np.array([mpmath.mpf(float(v)) for v in x]), np.arange(len(x)) == y
+        return formulas.cross_entropy(MP, x, hot), MP.softmax(x) - hot
