@@ -11,7 +11,8 @@ import math
 from functools import partial
 from pathlib import Path
 
-from mpmath import acos, cos, diff, exp, inf, log, log1p, mp, mpf, pi, sin, sinh, sqrt, tanh
+import numpy as np
+from mpmath import diff, exp, inf, log, log1p, mp, mpf, sinh, tanh
 
 from tests.support import formulas
 from tests.support.namespaces import MP
@@ -211,193 +212,54 @@ def of_loss(name, own):
     return rows
 
 
-# --- losses of rows and of two vectors: lists of x, of the dense target t and of the class weights w ---
+# --- losses of rows and of two vectors --------------------------------------------------------------------
 
 
-def dot(a, b):
-    return sum(u * v for u, v in zip(a, b))
+def of_classes(name):
+    """The formula on lists: of x, of the dense target t and of the class weights w."""
 
-
-def softmax(x):
-    e = [exp(v) for v in x]
-    return [v / sum(e) for v in e]
-
-
-def divergence(t, log_p):
-    """What a class of weight 0 adds is 0."""
-    return sum(a * (log(a) - b) for a, b in zip(t, log_p) if a)
-
-
-def cross_entropy(x, t, w, label_smoothing=0.0, z_loss=0.0, softcap=None, logit_scale=1.0):
-    u = [logit_scale * v for v in x]
-    u = [softcap * tanh(v / softcap) for v in u] if softcap else u
-    q = [c * (a * (1 - label_smoothing) + label_smoothing / len(x)) for a, c in zip(t, w)]
-    total = log(sum(exp(v) for v in u))
-    return sum(q) * total - dot(q, u) + z_loss * total**2
-
-
-def through_softmax(f):
-    """The sum of w t f(p)."""
-    return lambda x, t, w, **own: sum(a * c * f(p, **own) for p, a, c in zip(softmax(x), t, w))
-
-
-def brier(p, t, w):
-    return sum((a - b) ** 2 for a, b in zip(p, t))
-
-
-def kl_div(x, t, w, log_target=False):
-    return divergence([exp(a) for a in t] if log_target else t, x)
-
-
-def kl_div_with_logits(x, t, w, log_target=False, temperature=1.0):
-    log_p = [log(p) for p in softmax([v / temperature for v in x])]
-    return temperature**2 * kl_div(log_p, t, w, log_target)
-
-
-def js_div_with_logits(x, t, w, beta=0.5):
-    p = softmax(x)
-    log_m = [log(beta * a + (1 - beta) * b) for a, b in zip(t, p)]
-    return beta * divergence(t, log_m) + (1 - beta) * divergence(p, log_m)
-
-
-def nothing_below(x):
-    return x if x > 0 else mpf(0)
-
-
-def own_and_others(x, t):
-    return x[t.index(1)], [v for v, a in zip(x, t) if not a]
-
-
-def multiclass_hinge(x, t, w):
-    own, others = own_and_others(x, t)
-    return nothing_below(1 + max(others) - own)
-
-
-def categorical_hinge(x, t, w):
-    own, others = own_and_others(x, t)
-    return nothing_below(1 + nothing_below(max(others)) - own)
-
-
-def multi_margin(x, t, w, p=1, margin=1.0):
-    own, others = own_and_others(x, t)
-    return dot(w, t) / len(x) * sum(nothing_below(margin - own + v) ** p for v in others)
-
-
-def with_margin(psi, margin, scale):
-    """Cross entropy of scale x, with psi in the place of the label's x."""
-
-    def value(x, t, w, margin=margin, scale=scale):
-        return cross_entropy([scale * (psi(v, margin) if a else v) for v, a in zip(x, t)], t, w)
+    def value(x, t, w, label_smoothing=0.0, **own):
+        masses = formulas.smoothed(np.array(t), label_smoothing, np.array(w))
+        return getattr(formulas, name)(MP, np.array([x]), masses[None], **own)[0]
 
     return value
 
 
-def arcface(c, m):
-    return c - m * sin(m) if c <= -cos(m) else cos(acos(c) + m)
+def of_vectors(name):
+    def value(x1, x2, *side, **own):
+        return getattr(formulas, name)(MP, np.array([x1]), np.array([x2]), *side, **own)[0]
 
-
-def l_softmax(c, m):
-    k = sum(c < cos(j * pi / m) for j in range(1, int(m)))
-    return (-1) ** k * cos(m * acos(c)) - 2 * k
-
-
-def cosine(x1, x2):
-    return dot(x1, x2) / sqrt(dot(x1, x1) * dot(x2, x2))
-
-
-def cosine_embedding(x1, x2, y, margin=0.0):
-    return 1 - cosine(x1, x2) if y == 1 else nothing_below(cosine(x1, x2) - margin)
+    return value
 
 
 WEIGHT = dict(class_weight=True)  # of_rows puts numbers there
-# (what x is, kinds of target, keywords, value, whether there is a Hessian)
+# (what x is, kinds of target, keywords, whether there is a Hessian)
 ROW_LOSSES = {
     "cross_entropy": (
         "logits",
         ["labels", "soft"],
         [{}, dict(label_smoothing=0.1, z_loss=0.01) | WEIGHT, dict(softcap=5.0, logit_scale=1.5)],
-        cross_entropy,
         True,
     ),
-    "nll": (
-        "log",
-        ["labels", "soft"],
-        [{}, WEIGHT],
-        lambda x, t, w: -dot(x, [a * c for a, c in zip(t, w)]),
-        False,
-    ),
-    "log_loss": (
-        "unit",
-        ["labels", "soft"],
-        [{}, dict(eps=0.0) | WEIGHT],
-        lambda x, t, w, eps=0: -sum(a * c * log(p) for p, a, c in zip(x, t, w)),
-        True,
-    ),
-    "focal": (
-        "logits",
-        ["labels", "soft"],
-        [{}, dict(gamma=1.5) | WEIGHT],
-        through_softmax(lambda p, gamma=2.0: -((1 - p) ** gamma) * log(p)),
-        True,
-    ),
-    "poly_cross_entropy": (
-        "logits",
-        ["labels", "soft"],
-        [{}, dict(epsilon=2.5) | WEIGHT],
-        through_softmax(lambda p, epsilon=1.0: epsilon * (1 - p) - log(p)),
-        False,
-    ),
-    "generalized_cross_entropy": (
-        "logits",
-        ["labels"],
-        [{}, dict(q=0.1) | WEIGHT],
-        through_softmax(lambda p, q=0.7: (1 - p**q) / q),
-        False,
-    ),
-    "brier": ("logits", ["labels", "soft"], [{}], lambda x, t, w: brier(softmax(x), t, w), False),
-    "brier_from_probabilities": ("unit", ["labels", "soft"], [{}], brier, False),
-    "kl_div": ("log", ["soft"], [{}, dict(log_target=True)], kl_div, False),
-    "kl_div_with_logits": (
-        "logits",
-        ["soft"],
-        [{}, dict(log_target=True, temperature=2.5)],
-        kl_div_with_logits,
-        True,
-    ),
-    "js_div_with_logits": ("logits", ["soft"], [{}, dict(beta=0.3)], js_div_with_logits, False),
-    "multiclass_hinge": ("logits", ["labels"], [{}], multiclass_hinge, False),
-    "categorical_hinge": ("logits", ["labels"], [{}], categorical_hinge, False),
-    "multi_margin": ("logits", ["labels"], [{}, dict(p=2, margin=2.5) | WEIGHT], multi_margin, False),
-    "am_softmax": (
-        "cosines",
-        ["labels"],
-        [{}, dict(margin=0.2, scale=4.0) | WEIGHT],
-        with_margin(lambda c, m: c - m, 0.35, 30.0),
-        False,
-    ),
-    "arcface": (
-        "cosines",
-        ["labels"],
-        [{}, dict(margin=0.3, scale=4.0) | WEIGHT],
-        with_margin(arcface, 0.5, 64.0),
-        False,
-    ),
-    "l_softmax": (
-        "cosines",
-        ["labels"],
-        [{}, dict(margin=3, scale=4.0) | WEIGHT],
-        with_margin(l_softmax, 4, 30.0),
-        False,
-    ),
-    "sm_softmax": (
-        "logits",
-        ["labels"],
-        [{}, dict(margin=2.0) | WEIGHT],
-        lambda x, t, w, margin=0.35: cross_entropy([v - margin * a for v, a in zip(x, t)], t, w),
-        False,
-    ),
-    "cosine_distance": ("vectors", ["none"], [{}], lambda x1, x2: 1 - cosine(x1, x2), False),
-    "cosine_embedding": ("vectors", ["sides"], [{}, dict(margin=-0.25)], cosine_embedding, False),
+    "nll": ("log", ["labels", "soft"], [{}, WEIGHT], False),
+    "log_loss": ("unit", ["labels", "soft"], [{}, dict(eps=0.0) | WEIGHT], True),
+    "focal": ("logits", ["labels", "soft"], [{}, dict(gamma=1.5) | WEIGHT], True),
+    "poly_cross_entropy": ("logits", ["labels", "soft"], [{}, dict(epsilon=2.5) | WEIGHT], False),
+    "generalized_cross_entropy": ("logits", ["labels"], [{}, dict(q=0.1) | WEIGHT], False),
+    "brier": ("logits", ["labels", "soft"], [{}], False),
+    "brier_from_probabilities": ("unit", ["labels", "soft"], [{}], False),
+    "kl_div": ("log", ["soft"], [{}, dict(log_target=True)], False),
+    "kl_div_with_logits": ("logits", ["soft"], [{}, dict(log_target=True, temperature=2.5)], True),
+    "js_div_with_logits": ("logits", ["soft"], [{}, dict(beta=0.3)], False),
+    "multiclass_hinge": ("logits", ["labels"], [{}], False),
+    "categorical_hinge": ("logits", ["labels"], [{}], False),
+    "multi_margin": ("logits", ["labels"], [{}, dict(p=2, margin=2.5) | WEIGHT], False),
+    "am_softmax": ("cosines", ["labels"], [{}, dict(margin=0.2, scale=4.0) | WEIGHT], False),
+    "arcface": ("cosines", ["labels"], [{}, dict(margin=0.3, scale=4.0) | WEIGHT], False),
+    "l_softmax": ("cosines", ["labels"], [{}, dict(margin=3, scale=4.0) | WEIGHT], False),
+    "sm_softmax": ("logits", ["labels"], [{}, dict(margin=2.0) | WEIGHT], False),
+    "cosine_distance": ("vectors", ["none"], [{}], False),
+    "cosine_embedding": ("vectors", ["sides"], [{}, dict(margin=-0.25)], False),
 }
 SCORES = {
     "logits": lambda x: 8 * x,
@@ -431,7 +293,8 @@ def arguments(kind, target, own, classes, rows):
 
 def of_rows(name, target, own, classes, rows):
     """(own, rows): the arguments of one, its value, its gradients, its Hessian."""
-    kind, _, _, value, curved = ROW_LOSSES[name]
+    kind, _, _, curved = ROW_LOSSES[name]
+    value = (of_vectors if kind == "vectors" else of_classes)(name)
     weights = [[0.25, 1.5, 2.0, 0.75, 1.0][c % 5] for c in range(classes)]
     keywords = {k: mpf(v) for k, v in own.items() if k != "class_weight"}
     own, found = own | (dict(class_weight=weights) if "class_weight" in own else {}), []
