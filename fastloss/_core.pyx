@@ -352,7 +352,7 @@ cdef class Parameters:
     cdef ClassArrays by_class(self, ptrdiff_t n, bint float64):
         """gain and smooth of fastloss.h, made once for so many classes."""
         cdef ClassArrays made
-        if n * sizeof(double) > COMPARED:
+        if 8 * n > COMPARED:
             return self.make_by_class(n, float64)  # the memory counts for more than the time
         with critical_section(self):  # threads share a loss's parameters
             made = self.by_class64 if float64 else self.by_class32
