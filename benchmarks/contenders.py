@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import math
+import operator
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +27,7 @@ from tests.support import reference
 
 THREADS = os.cpu_count() or 1
 POOL = ThreadPoolExecutor(THREADS)
-FUNCTIONS = "abs amax arccos argmax clip cos exp floor log log1p logaddexp sqrt sum where"
+FUNCTIONS = "amax arccos argmax clip cos exp floor log log1p logaddexp sqrt sum where"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +65,27 @@ def make_problem(loss: str, shape: tuple[int, ...], dtype: Any = np.float32) -> 
 # ---- the contenders ----
 
 
-def namespace(module: Any, **own: Callable[..., Any]) -> SimpleNamespace:
-    """What the formulas are made of; beside the common functions, the fastest form that a library has."""
+def namespace(module: Any, pick: Callable[..., Any], **own: Callable[..., Any]) -> SimpleNamespace:
+    """What the formulas are made of, for targets that are labels; beside the common functions, the fastest
+    form that a library has."""
 
     def hot(scores: Any, labels: Any) -> Any:
         return labels[:, None] == module.arange(scores.shape[1])
 
-    functions = {name: getattr(module, name) for name in FUNCTIONS.split()}
-    return SimpleNamespace(**functions, hot=hot, **own)
+    return SimpleNamespace(
+        **{name: getattr(module, name) for name in FUNCTIONS.split()},
+        expm1=lambda x: module.exp(x) - 1,
+        times=operator.mul,
+        number=float,
+        math=math,
+        hot=hot,
+        dense=lambda scores, labels: hot(scores, labels) * module.asarray(1, dtype=scores.dtype),
+        pick=pick,
+        at=pick,
+        expect=lambda values, labels: values,
+        mass=lambda labels: 1,
+        **own,
+    )
 
 
 def numpy_namespace() -> SimpleNamespace:
@@ -85,18 +100,18 @@ def numpy_namespace() -> SimpleNamespace:
         powers = np.exp(x - x.max(-1, keepdims=True))
         return powers / powers.sum(-1, keepdims=True)
 
-    def cross_entropy(x: Any, labels: Any) -> Any:
+    def surprisal(x: Any, labels: Any) -> Any:
         shifted = x - x.max(-1, keepdims=True)
         true = pick(shifted, labels)
         return np.log(np.exp(shifted, out=shifted).sum(-1)) - true
 
     return namespace(
         np,
+        pick,
         mean=np.mean,
-        pick=pick,
         log_softmax=log_softmax,
         softmax=softmax,
-        cross_entropy=cross_entropy,
+        surprisal=surprisal,
         sigmoid=lambda x: 1 / (1 + np.exp(-x)),
         softplus=lambda x: np.logaddexp(0, x),
     )
@@ -132,11 +147,11 @@ def torch_calls(case: Problem) -> Calls:
 
     xp = namespace(
         torch,
+        lambda scores, labels: scores.gather(1, labels[:, None])[:, 0],
         mean=mean,
-        pick=lambda scores, labels: scores.gather(1, labels[:, None])[:, 0],
         log_softmax=lambda x: functional.log_softmax(x, -1),
         softmax=lambda x: functional.softmax(x, -1),
-        cross_entropy=functools.partial(functional.cross_entropy, reduction="none"),
+        surprisal=functools.partial(functional.cross_entropy, reduction="none"),
         sigmoid=torch.sigmoid,
         softplus=functional.softplus,
     )
@@ -173,11 +188,11 @@ def jax_calls(case: Problem, own: Callable[..., Any] | None = None) -> Calls:
 
     xp = namespace(
         jnp,
+        pick,
         mean=jnp.mean,
-        pick=pick,
         log_softmax=jax.nn.log_softmax,
         softmax=jax.nn.softmax,
-        cross_entropy=lambda x, labels: jax.nn.logsumexp(x, axis=1) - pick(x, labels),
+        surprisal=lambda x, labels: jax.nn.logsumexp(x, axis=1) - pick(x, labels),
         sigmoid=jax.nn.sigmoid,
         softplus=jax.nn.softplus,
     )

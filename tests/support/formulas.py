@@ -269,8 +269,9 @@ def multi_margin(xp, x, t, p=1, margin=1.0):
 
 
 def with_margin(xp, x, t, psi, scale):
-    """Cross entropy of the scaled scores, the label's own replaced by psi of it."""
-    return cross_entropy(xp, scale * xp.where(xp.hot(x, t), psi(xp.pick(x, t))[..., None], x), t)
+    """Cross entropy of the scaled scores, with psi of the label's own in its place."""
+    moved = xp.where(xp.hot(x, t), psi(xp.pick(x, t))[..., None], x)
+    return cross_entropy(xp, moved, t, logit_scale=scale)
 
 
 def am_softmax(xp, x, t, margin=0.35, scale=30.0):
