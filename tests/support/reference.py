@@ -29,7 +29,7 @@ class Rows(NamedTuple):
     share: np.ndarray  # what a row adds to the normaliser of a mean, before sample_weight
 
 
-# --- formulas ---------------------------------------------------------------------------------------
+# --- targets and logits -----------------------------------------------------------------------------
 
 
 def entropy(u):
@@ -526,7 +526,7 @@ NEAR = SimpleNamespace(
 
 
 def bounded(formula):
-    """An oracle from a formula in `Near`, and as its attribute `bounds` the bounds on what it returns.
+    """An oracle from what is computed in `Near`, and as its attribute `bounds` the bounds on what it returns.
 
     The formula gives (facts, loss, grad[, hess[, hvp]]), classes last, the loss one class wide. The bounds
     allow four eps more: for the weights, the normaliser and what they are multiplied with.
