@@ -175,11 +175,3 @@ def test_what_is_said_of_a_loss_is_what_it_does(name):
     for keyword in (facts.column_parameter, facts.second_grad):
         assert keyword is None or keyword in loss._keywords
     assert bool(facts.second_grad) <= hasattr(loss, "value_and_grads")
-
-
-def test_every_metric_says_which_way_is_better():
-    assert {name for name, metric in fl.metrics.items() if metric.higher_is_better} == {
-        "accuracy",
-        "top_k_accuracy",
-        "binary_accuracy",
-    }
