@@ -579,8 +579,7 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
             weight, sets = _weights(sample_weight), _evaluated(given)
             if classifier:
                 if self.class_weight is not None:
-                    by_class = require("sklearn.utils.class_weight", "sklearn").compute_sample_weight
-                    shares = by_class(self.class_weight, _given(y))
+                    shares = _of_classes(self.class_weight, y)
                     sample_weight = weight = shares if weight is None else weight * shares
                 y, sets = _coded(self, y, sets)
                 self._n_classes = len(self._classes)
@@ -595,15 +594,13 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
                 _metrics("lightgbm", metric, task)
             metrics = None if said and eval_metric is None else _metrics("lightgbm", eval_metric, task)
             if init_score is given.get("eval_init_score") is given.get("init_model") is None:
-                self._keeps_a_start()
+                _check_that_a_start_is_kept(self.get_params(), aliases)
                 self.start_ = task.start(y, weight)
                 init_score = _repeated(self.start_, len(y))
                 if sets:
                     given["eval_init_score"] = [_repeated(self.start_, len(its)) for _, its in sets]
-            if sets and "eval_X" in inspect.signature(general.fit).parameters:
-                given["eval_X"], given["eval_y"] = (tuple(each) for each in zip(*sets, strict=True))
-            elif sets:  # before LightGBM 4.7
-                given["eval_set"] = sets
+            if sets:
+                given |= _as_evaluated(sets, general)
             self._objective = _objective("lightgbm", self, task)  # LightGBM reads it there, and shows it
             with _training(self, class_weight=None, _class_weight=None):  # they are in sample_weight
                 general.fit(
@@ -620,30 +617,41 @@ def _of_lightgbm(base: Any, classifier: bool) -> type:
                 _keep(self._Booster, self.start_)
             return self
 
-        def _keeps_a_start(self) -> None:
-            params = self.get_params()
-            for name in aliases.get("linear_tree") & set(params):
-                if params[name]:
-                    raise ValueError(
-                        f"{name} = {params[name]!r} keeps no start in its leaves: give "
-                        "init_score, and add it to what is predicted"
-                    )
-            for name in aliases.get("boosting") & set(params):
-                if params[name] in ("rf", "random_forest"):
-                    raise ValueError(
-                        f"{name} = {params[name]!r}: LightGBM grows forests by its own objectives alone"
-                    )
-
         def _read(self, method: Any, meant: Any, *args: Any, **kwargs: Any) -> Any:
             given = _arguments(method, self, *args, **kwargs)
             got = self._raw(args[0] if args else kwargs["X"], **given)
-            raw = any(given.get(name) for name in ("raw_score", "pred_leaf", "pred_contrib"))
-            return got if raw else meant(got)
+            return got if any(map(given.get, ("raw_score", "pred_leaf", "pred_contrib"))) else meant(got)
 
         def _raw(self, X: Any, **given: Any) -> Any:
             return general.predict(self, X, **given)
 
     return Estimator
+
+
+def _of_classes(class_weight: Any, y: Any) -> np.ndarray:
+    """Of each row the weight of its class."""
+    by_class = require("sklearn.utils.class_weight", "sklearn").compute_sample_weight
+    return by_class(class_weight, _given(y))
+
+
+def _check_that_a_start_is_kept(params: dict[str, Any], aliases: Any) -> None:
+    for name in aliases.get("linear_tree") & set(params):
+        if params[name]:
+            raise ValueError(
+                f"{name} = {params[name]!r} keeps no start in its leaves: give "
+                "init_score, and add it to what is predicted"
+            )
+    for name in aliases.get("boosting") & set(params):
+        if params[name] in ("rf", "random_forest"):
+            raise ValueError(f"{name} = {params[name]!r}: LightGBM grows forests by its own objectives alone")
+
+
+def _as_evaluated(sets: list[tuple[Any, Any]], model: Any) -> dict[str, Any]:
+    """The arguments of `fit` that hold the sets to evaluate on."""
+    if "eval_X" not in inspect.signature(model.fit).parameters:  # before LightGBM 4.7
+        return {"eval_set": sets}
+    given, targets = zip(*sets, strict=True)
+    return {"eval_X": given, "eval_y": targets}
 
 
 def _evaluated(given: dict[str, Any]) -> list[tuple[Any, Any]]:

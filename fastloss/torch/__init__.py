@@ -32,7 +32,7 @@ require("torch", "torch")
 from fastloss.torch import functional as _functional  # noqa: E402
 from fastloss.torch._any_loss import Loss, loss  # noqa: E402
 from fastloss.torch._autograd import empty_cache  # noqa: E402
-from fastloss.torch._plan import strict  # noqa: E402
+from fastloss.torch._fused_call import strict  # noqa: E402
 from fastloss.torch.functional import (  # noqa: E402
     binary_cross_entropy,
     binary_cross_entropy_with_logits,

@@ -13,6 +13,7 @@ from fastloss import _check
 from fastloss._loss import Loss as _Loss
 from fastloss._loss import ParameterLoss, VectorLoss, losses
 from fastloss.torch._autograd import ignored_label, run, value_and_grads
+from fastloss.torch._fused_call import FIRST, SECOND, FusedCall, array, memory, scores
 from fastloss.torch._operators import (
     define,
     dtype_of_gradient,
@@ -22,7 +23,6 @@ from fastloss.torch._operators import (
     rounded,
     stored,
 )
-from fastloss.torch._plan import FIRST, SECOND, Plan, array, memory, scores
 
 
 def loss(which: _Loss | str, *tensors: Tensor, inplace: bool = False, **parameters: Any) -> Tensor:
@@ -43,7 +43,7 @@ def loss(which: _Loss | str, *tensors: Tensor, inplace: bool = False, **paramete
     return run(_planned(_named(which), tensors, inplace, parameters))
 
 
-def _planned(which: _Loss, tensors: Sequence[Tensor], inplace: bool, parameters: dict[str, Any]) -> Plan:
+def _planned(which: _Loss, tensors: Sequence[Tensor], inplace: bool, parameters: dict[str, Any]) -> FusedCall:
     names = which._names
     if len(tensors) != len(names):
         raise TypeError(f"{which.__name__} takes {' and '.join(names)}: {len(tensors)} tensors were given")
@@ -63,7 +63,7 @@ def _planned(which: _Loss, tensors: Sequence[Tensor], inplace: bool, parameters:
     axis = None
     if which._rowwise:
         axis = _check.axis(parameters.pop("axis", -1), arrays[0].ndim, names[0])
-    return Plan(which, tuple(by), tuple(arrays), parameters, axis, inplace)
+    return FusedCall(which, tuple(by), tuple(arrays), parameters, axis, inplace)
 
 
 def _is_second(which: _Loss, name: str, value: Tensor, first: Tensor) -> bool:
@@ -149,7 +149,7 @@ def _evaluate(
     name: str, tensors: list[Tensor], keywords: str, numbers: list[float], wants: list[bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
     call = _Traced(name, tensors, keywords, numbers)
-    plan = _planned(call.loss, call.tensors, False, call.settings | call.arrays)
+    fused = _planned(call.loss, call.tensors, False, call.settings | call.arrays)
     by = [FIRST] if wants[0] else []
     if call.second is not None and wants[call.second]:
         by.append(SECOND)
@@ -158,7 +158,7 @@ def _evaluate(
             raise TypeError(
                 f"argument {i} of {name} requires grad, and no gradient by it is computed: detach it"
             )
-    value, grads = value_and_grads(plan, tuple(by), single=True)
+    value, grads = value_and_grads(fused, tuple(by), single=True)
     made = {how: stored(grad, call.first.dtype) for how, grad in zip(by, grads)}
     return value, *(made[how] if how in made else value.new_empty(0) for how in (FIRST, SECOND))
 

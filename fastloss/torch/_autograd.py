@@ -18,7 +18,15 @@ import torch
 from torch import Tensor
 
 from fastloss._buffer_pool import BufferPool
-from fastloss.torch._plan import FIRST, MINUS_FIRST, SECOND, Elsewhere, Plan, TorchCall, is_transformed
+from fastloss.torch._fused_call import (
+    FIRST,
+    MINUS_FIRST,
+    SECOND,
+    Elsewhere,
+    FusedCall,
+    TorchCall,
+    is_transformed,
+)
 
 _MANY = 1 << 18  # elements from which the number of threads is worth passing on
 # Private, and there since torch 2.4. Without it each backward pass gets a copy, which is right but slower.
@@ -83,26 +91,26 @@ def empty_cache() -> None:
 # ---- the call ------------------------------------------------------------------------------------------
 
 
-def run(plan: Plan, torch_call: TorchCall | None = None) -> Tensor:
+def run(fused: FusedCall, torch_call: TorchCall | None = None) -> Tensor:
     """The loss as a tensor, with its place in the graph."""
-    input = plan.by[0][0]
-    tracked = [pair for pair in plan.by if pair[0].requires_grad] if torch.is_grad_enabled() else []
-    _complete(plan)
+    input = fused.by[0][0]
+    tracked = [pair for pair in fused.by if pair[0].requires_grad] if torch.is_grad_enabled() else []
+    _complete(fused)
     if not tracked:
-        return _value(plan, plan.loss(*plan.arrays, **plan.parameters))
-    over_first = plan.inplace and input.requires_grad
+        return _value(fused, fused.loss(*fused.arrays, **fused.parameters))
+    over_first = fused.inplace and input.requires_grad
     if over_first:
         _overwritable(input)
-        assert not input.numel() or plan.arrays[0].ctypes.data == input.data_ptr(), "the array is a copy"
+        assert not input.numel() or fused.arrays[0].ctypes.data == input.data_ptr(), "the array is a copy"
     by = tuple([pair[1] for pair in tracked])
-    return _apply((plan, by, over_first, torch_call), *[pair[0] for pair in tracked])
+    return _apply((fused, by, over_first, torch_call), *[pair[0] for pair in tracked])
 
 
-def _complete(plan: Plan) -> None:
-    if plan.axis is not None and plan.loss._rowwise:
-        plan.parameters["axis"] = plan.axis
-    if "n_threads" not in plan.parameters:
-        plan.parameters["n_threads"] = _threads(plan.arrays[0].size)
+def _complete(fused: FusedCall) -> None:
+    if fused.axis is not None and fused.loss._rowwise:
+        fused.parameters["axis"] = fused.axis
+    if "n_threads" not in fused.parameters:
+        fused.parameters["n_threads"] = _threads(fused.arrays[0].size)
 
 
 def _threads(elements: int) -> int | None:
@@ -113,11 +121,11 @@ def _threads(elements: int) -> int | None:
     return None
 
 
-def _value(plan: Plan, value: Any, single: bool = False) -> Tensor:
+def _value(fused: FusedCall, value: Any, single: bool = False) -> Tensor:
     """The value with the dtype of the input as in torch, which under autocast takes losses in float32."""
-    if plan.finish is not None:
-        value = plan.finish(value)
-    dtype = plan.dtype or plan.arrays[0].dtype
+    if fused.finish is not None:
+        value = fused.finish(value)
+    dtype = fused.dtype or fused.arrays[0].dtype
     if dtype.itemsize == 2 and (single or torch.is_autocast_enabled("cpu")):
         dtype = np.dtype(np.float32)
     return _wrapped(np.asarray(value, dtype))
@@ -130,39 +138,41 @@ def _wrapped(values: np.ndarray) -> Tensor:
     return torch.from_numpy(values)
 
 
-def _fused(plan: Plan, by: tuple[str, ...], over_first: bool) -> tuple[Any, list[Tensor]]:
+def _fused(fused: FusedCall, by: tuple[str, ...], over_first: bool) -> tuple[Any, list[Tensor]]:
     """The value, and the gradients by the first array and, where it is wanted, the second."""
-    x = plan.arrays[0]
+    x = fused.arrays[0]
     # A float16 gradient would underflow before the incoming one (a loss scale) could lift it.
     dtype = np.dtype(np.float32) if x.dtype == np.float16 else x.dtype
     out = x if over_first else _room(x, dtype)
     if SECOND in by:
         other = np.empty_like(x, np.float32) if x.dtype.itemsize == 2 else None  # it may be summed
-        value, grads = plan.loss.value_and_grads(*plan.arrays, outs=(out, other), **plan.parameters)
+        value, grads = fused.loss.value_and_grads(*fused.arrays, outs=(out, other), **fused.parameters)
     else:
-        value, *grads = plan.loss.value_and_grad(*plan.arrays, out=out, **plan.parameters)
+        value, *grads = fused.loss.value_and_grad(*fused.arrays, out=out, **fused.parameters)
     return value, [_wrapped(each) for each in grads]
 
 
-def value_and_grads(plan: Plan, by: tuple[str, ...], single: bool) -> tuple[Tensor, list[Tensor]]:
+def value_and_grads(fused: FusedCall, by: tuple[str, ...], single: bool) -> tuple[Tensor, list[Tensor]]:
     """The value, of half arrays in float32 if it is to be `single`, and each gradient that is asked for."""
-    _complete(plan)
+    _complete(fused)
     if not by:
-        return _value(plan, plan.loss(*plan.arrays, **plan.parameters), single), []
-    value, grads = _fused(plan, by, False)
-    shapes = {how: tensor.shape for tensor, how in plan.by}
-    return _value(plan, value, single), [_shaped(_chosen(grads, how, FIRST in by), shapes[how]) for how in by]
+        return _value(fused, fused.loss(*fused.arrays, **fused.parameters), single), []
+    value, grads = _fused(fused, by, False)
+    shapes = {how: tensor.shape for tensor, how in fused.by}
+    return _value(fused, value, single), [
+        _shaped(_chosen(grads, how, FIRST in by), shapes[how]) for how in by
+    ]
 
 
 class _Fused(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def forward(
-        ctx: Any, call: tuple[Plan, tuple[str, ...], bool, TorchCall | None], *tensors: Tensor
+        ctx: Any, call: tuple[FusedCall, tuple[str, ...], bool, TorchCall | None], *tensors: Tensor
     ) -> Tensor:
-        plan, by, over_first, torch_call = call
+        fused, by, over_first, torch_call = call
         try:
-            value, grads = _fused(plan, by, over_first)
-            value = _value(plan, value)
+            value, grads = _fused(fused, by, over_first)
+            value = _value(fused, value)
         except (ValueError, TypeError, Elsewhere):  # these come before anything is written
             raise
         except BaseException:  # a RuntimeWarning that is made an error, an interrupt
@@ -174,9 +184,9 @@ class _Fused(torch.autograd.Function):  # type: ignore[misc]
             with torch.enable_grad():
                 _Overwritten.apply(tensors[0])
             grads[0] = tensors[0].detach().view(grads[0].shape)
-        ctx.by, ctx.axis = by, plan.axis
+        ctx.by, ctx.axis = by, fused.axis
         ctx.shapes = [each.shape for each in tensors]
-        ctx.labels = _labels(plan)
+        ctx.labels = _labels(fused)
         # Saved, not kept on ctx: torch lets go of them when the graph is, so that the next function may own
         # them, and finds out if somebody writes to them.
         if torch_call is None or _saved_tensors_hooks(False) is None:
@@ -254,10 +264,10 @@ def _shaped(grad: Tensor, shape: torch.Size) -> Tensor:
     return grad.reshape(shape)
 
 
-def _labels(plan: Plan) -> tuple[np.ndarray, int] | None:
+def _labels(fused: FusedCall) -> tuple[np.ndarray, int] | None:
     """The labels, and which of them is ignored, where one may be."""
-    index, labels = ignored_label(plan.loss, plan.parameters), plan.arrays[1]
-    if index is None or labels.ndim != plan.arrays[0].ndim - 1 or labels.dtype.kind not in "iu":
+    index, labels = ignored_label(fused.loss, fused.parameters), fused.arrays[1]
+    if index is None or labels.ndim != fused.arrays[0].ndim - 1 or labels.dtype.kind not in "iu":
         return None
     return labels, int(index)
 

@@ -1,7 +1,8 @@
 """Who answers a call: a kernel of fastloss, or torch's own function, as it was at import.
 
-A function of `functional` translates a call of torch's into a `Plan`. Where it cannot, since the arguments
-are not what the kernels take, it raises, and torch's function is called with the arguments as they came.
+A function of `functional` translates a call of torch's into a `FusedCall`. Where it cannot, since the
+arguments are not what the kernels take, it raises, and torch's function is called with the arguments as they
+came.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch.utils._device import DeviceContext
 
 from fastloss import _check
 from fastloss.torch import _autograd, _operators
-from fastloss.torch._plan import REFUSED, Elsewhere, Plan, TorchCall, strict
+from fastloss.torch._fused_call import REFUSED, Elsewhere, FusedCall, TorchCall, strict
 
 P = ParamSpec("P")
 
@@ -34,17 +35,17 @@ def drop_in(
     by: tuple[str, ...] = ("input",),
     same: tuple[str, ...] = ("target",),
     axis: int | None = None,
-) -> Callable[[Callable[P, Plan]], Callable[P, Tensor]]:
-    """Makes the function of a plan into the loss: what it refuses, `torchs` answers.
+) -> Callable[[Callable[P, FusedCall]], Callable[P, Tensor]]:
+    """Makes the function that translates a call into the loss: what it refuses, `torchs` answers.
 
     `by`: the arguments that have a gradient, the input first. `same`: those that must have its shape. `axis`:
     that of the elements which have one loss together; None: each has its own.
     """
 
-    def made(plan: Callable[P, Plan]) -> Callable[P, Tensor]:
-        operator = _operators.operator(plan, torchs, by, same, axis)
+    def made(translate: Callable[P, FusedCall]) -> Callable[P, Tensor]:
+        operator = _operators.operator(translate, torchs, by, same, axis)
 
-        @functools.wraps(plan)
+        @functools.wraps(translate)
         def loss(*args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling():
                 return operator.traced(args, kwargs)
@@ -58,9 +59,9 @@ def drop_in(
                             "inplace=True, or strict(): a trace or a mode wants to see "
                             "operations of torch, and there are none"
                         )
-                    return _autograd.run(plan(*args, **kwargs, inplace=inplace))
+                    return _autograd.run(translate(*args, **kwargs, inplace=inplace))
                 if _is_ordinary(args, kwargs):
-                    return _autograd.run(plan(*args, **kwargs), TorchCall(operator, args, kwargs))
+                    return _autograd.run(translate(*args, **kwargs), TorchCall(operator, args, kwargs))
             except Elsewhere as other:
                 args, kwargs = (), operator.by_name(args, kwargs) | other.instead
             except (*REFUSED, RuntimeWarning):  # a mean of nothing, where warnings are errors
@@ -68,10 +69,10 @@ def drop_in(
                     raise
             return torchs(*args, **kwargs)
 
-        signature = inspect.signature(plan)
+        signature = inspect.signature(translate)
         loss.operator = operator  # type: ignore[attr-defined]
         loss.__signature__ = signature.replace(return_annotation="Tensor")  # type: ignore[attr-defined]
-        loss.__annotations__ = plan.__annotations__ | {"return": "Tensor"}
+        loss.__annotations__ = translate.__annotations__ | {"return": "Tensor"}
         return loss
 
     return made

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fastloss.torch import _autograd
-from fastloss.torch._plan import FLOATS, REFUSED, Elsewhere, Plan, strict
+from fastloss.torch._fused_call import FLOATS, REFUSED, Elsewhere, FusedCall, strict
 
 _library = torch.library.Library("fastloss", "DEF")
 
@@ -36,7 +36,7 @@ class Operator(NamedTuple):
     """What is known of a loss before it is called."""
 
     name: str
-    plan: Callable[..., Plan]
+    translate: Callable[..., FusedCall]
     torchs: Callable[..., Any]
     by: tuple[str, ...]  # the arguments that have a gradient, the input first
     same: tuple[str, ...]  # those that must have the shape of the input
@@ -124,9 +124,9 @@ class Operator(NamedTuple):
         leaves = {name: given[name].detach() for name in self.by}
         wanted = [name for name, wants_it in zip(self.by, wants) if wants_it]
         try:
-            plan = self.plan(**given | leaves)
-            by = tuple(how for tensor, how in plan.by if any(tensor is leaves[name] for name in wanted))
-            value, grads = _autograd.value_and_grads(plan, by, single=True)
+            fused = self.translate(**given | leaves)
+            by = tuple(how for tensor, how in fused.by if any(tensor is leaves[name] for name in wanted))
+            value, grads = _autograd.value_and_grads(fused, by, single=True)
         except Elsewhere as other:
             value, grads = self._by_torch(given | leaves | other.instead, wanted)
         except (*REFUSED, RuntimeWarning):  # a mean of nothing, where warnings are errors
@@ -253,15 +253,17 @@ def define(
 
 
 def operator(
-    plan: Callable[..., Plan],
+    translate: Callable[..., FusedCall],
     torchs: Callable[..., Any],
     by: tuple[str, ...],
     same: tuple[str, ...],
     axis: int | None,
 ) -> Operator:
     """The operator of a loss, with torch's parameters."""
-    parameters = inspect.signature(plan).parameters.values()
-    made = Operator(plan.__name__, plan, torchs, by, same, axis, {p.name: p.default for p in parameters})
+    parameters = inspect.signature(translate).parameters.values()
+    made = Operator(
+        translate.__name__, translate, torchs, by, same, axis, {p.name: p.default for p in parameters}
+    )
     schema = ", ".join(f"{_TYPES[p.annotation]} {p.name}" for p in parameters if p.name not in _UNSEEN)
     define(
         made.name,

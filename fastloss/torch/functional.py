@@ -17,12 +17,12 @@ import fastloss as fl
 from fastloss import _check
 from fastloss._loss import losses as _losses
 from fastloss.torch._dropin import drop_in
-from fastloss.torch._plan import (
+from fastloss.torch._fused_call import (
     FIRST,
     MINUS_FIRST,
     SECOND,
     Elsewhere,
-    Plan,
+    FusedCall,
     array,
     memory,
     scores,
@@ -47,18 +47,18 @@ def _refuse_deprecated(size_average: bool | None, reduce: bool | None) -> None:
             )
 
 
-def _promoted(plan: Plan) -> Plan:
+def _promoted(fused: FusedCall) -> FusedCall:
     """With the value in the wider dtype of input and target; in float64 torch computes it as well."""
-    given = plan.arrays[0].dtype
+    given = fused.arrays[0].dtype
     dtype = given
-    for each in (plan.arrays[1], plan.parameters.get("sample_weight"), plan.parameters.get("var")):
+    for each in (fused.arrays[1], fused.parameters.get("sample_weight"), fused.parameters.get("var")):
         if isinstance(each, np.ndarray) and each.dtype != given and each.dtype.kind in "fV":  # V: bfloat16
             dtype = np.promote_types(dtype, each.dtype)
     if dtype == given or strict.on:
-        return plan
+        return fused
     if dtype.itemsize > 4:
         raise TypeError(f"an argument has dtype {dtype}, input has dtype {given}, in which kernels compute")
-    return plan._replace(dtype=dtype)
+    return fused._replace(dtype=dtype)
 
 
 # ---- losses of class scores ----------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def _rows(
     inplace: bool,
     soft: bool = False,
     **parameters: Any,
-) -> Plan:
+) -> FusedCall:
     """A loss of labels, or of soft targets; torch's class axis is the second, or the only one."""
     x, t = scores("input", input), array("target", target)
     if x.ndim == 0:
@@ -86,7 +86,7 @@ def _rows(
         )
     if weight is not None:
         parameters["class_weight"] = array("weight", weight)
-    return _promoted(Plan(which, ((input, FIRST),), (x, t), parameters, 1 if x.ndim > 1 else 0, inplace))
+    return _promoted(FusedCall(which, ((input, FIRST),), (x, t), parameters, 1 if x.ndim > 1 else 0, inplace))
 
 
 @drop_in(F.cross_entropy, same=(), axis=1)
@@ -101,7 +101,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.cross_entropy: softmax cross entropy of logits against labels or probabilities.
 
     input : (N, C), (N, C, d1, ...) or (C,) logits
@@ -143,7 +143,7 @@ def nll_loss(
     reduction: str = "mean",
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.nll_loss: minus the log-probability of the label.
 
     input : (N, C), (N, C, d1, ...) or (C,) log-probabilities
@@ -170,7 +170,7 @@ def multi_margin_loss(
     reduction: str = "mean",
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.multi_margin_loss: each other class pays for its own margin.
 
     input : (N, C) or (C,) scores
@@ -204,7 +204,7 @@ def kl_div(
     log_target: bool = False,
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.kl_div: elementwise t (log t - input), t the target or exp(target).
 
     input : log-probabilities of any shape
@@ -225,7 +225,7 @@ def kl_div(
         how |= dict(reduction="mean")
     if reduction == "none" or x.ndim == 0:  # rows of one class
         x, t = x[..., np.newaxis], t[..., np.newaxis]
-    return _promoted(Plan(_KL_DIV, ((input, FIRST),), (x, t), how, x.ndim - 1, inplace))
+    return _promoted(FusedCall(_KL_DIV, ((input, FIRST),), (x, t), how, x.ndim - 1, inplace))
 
 
 # ---- elementwise losses --------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def kl_div(
 
 def _residual(
     which: Any, input: Tensor, target: Tensor, weight: Tensor | None, inplace: bool, **parameters: Any
-) -> Plan:
+) -> FusedCall:
     """A loss of input - target: the gradients by the two are opposite."""
     x, t = scores("input", input), memory("target", target)
     if weight is not None:
@@ -242,7 +242,7 @@ def _residual(
             raise ValueError(
                 f"weight has shape {w.shape}, input has shape {x.shape}: they must match exactly"
             )
-    return Plan(which, ((input, FIRST), (target, MINUS_FIRST)), (x, t), parameters, inplace=inplace)
+    return FusedCall(which, ((input, FIRST), (target, MINUS_FIRST)), (x, t), parameters, inplace=inplace)
 
 
 @drop_in(F.mse_loss, by=("input", "target"))
@@ -255,7 +255,7 @@ def mse_loss(
     weight: Tensor | None = None,
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.mse_loss: (input - target)^2.
 
     input, target : tensors of one shape, both differentiable
@@ -276,7 +276,7 @@ def l1_loss(
     weight: Tensor | None = None,
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.l1_loss: |input - target|.
 
     input, target : tensors of one shape, both differentiable
@@ -297,7 +297,7 @@ def smooth_l1_loss(
     beta: float = 1.0,
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.smooth_l1_loss: r^2 / (2 beta) where |r| < beta, else |r| - beta / 2.
 
     input, target : tensors of one shape, both differentiable
@@ -317,7 +317,7 @@ def huber_loss(
     weight: Tensor | None = None,
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.huber_loss: r^2 / 2 where |r| < delta, else delta (|r| - delta / 2).
 
     input, target : tensors of one shape, both differentiable
@@ -325,27 +325,27 @@ def huber_loss(
     weight : of that shape, >= 0; "mean" divides by the number of elements, as torch does for this loss
     inplace : write the gradient over `input`
     """
-    plan = _residual(fl.huber, input, target, weight, inplace, reduction=reduction, delta=delta)
-    return plan if weight is None else _over_all(plan)
+    fused = _residual(fl.huber, input, target, weight, inplace, reduction=reduction, delta=delta)
+    return fused if weight is None else _over_all(fused)
 
 
-def _over_all(plan: Plan) -> Plan:
+def _over_all(fused: FusedCall) -> FusedCall:
     """Where a weight does not change what "mean" divides by."""
-    if plan.parameters["reduction"] == "mean" and plan.arrays[0].size:
-        plan.parameters["normalizer"] = plan.arrays[0].size
-    return plan
+    if fused.parameters["reduction"] == "mean" and fused.arrays[0].size:
+        fused.parameters["normalizer"] = fused.arrays[0].size
+    return fused
 
 
 def _binary(
     which: Any, input: Tensor, target: Tensor, weight: Tensor | None, inplace: bool, **parameters: Any
-) -> Plan:
+) -> FusedCall:
     """A loss of elements whose weight is broadcast."""
     x, t = scores("input", input), array("target", target)
-    plan = Plan(which, ((input, FIRST),), (x, t), parameters, inplace=inplace)
+    fused = FusedCall(which, ((input, FIRST),), (x, t), parameters, inplace=inplace)
     if weight is None:
-        return plan
+        return fused
     parameters["sample_weight"] = np.broadcast_to(array("weight", weight), x.shape)
-    return _over_all(plan)
+    return _over_all(fused)
 
 
 @drop_in(F.binary_cross_entropy)
@@ -358,7 +358,7 @@ def binary_cross_entropy(
     reduction: str = "mean",
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.binary_cross_entropy: of probabilities against labels or probabilities.
 
     input : probabilities of any shape
@@ -371,7 +371,7 @@ def binary_cross_entropy(
     `binary_cross_entropy_with_logits` is exact there.
     """
     _refuse_deprecated(size_average, reduce)
-    plan = _binary(fl.binary_cross_entropy, input, target, weight, inplace, reduction=reduction, eps=0)
+    fused = _binary(fl.binary_cross_entropy, input, target, weight, inplace, reduction=reduction, eps=0)
 
     def elsewhere() -> Elsewhere:
         return Elsewhere(
@@ -379,15 +379,15 @@ def binary_cross_entropy(
         )
 
     def finish(value: Any) -> Any:
-        if np.isinf(value).any() or _is_beyond(*plan.arrays):  # wrong and certain, which costs 100 in torch
+        if np.isinf(value).any() or _is_beyond(*fused.arrays):  # wrong and certain, which costs 100 in torch
             raise elsewhere()
         return value
 
     if not (inplace or strict.on):
-        return plan._replace(finish=finish)
-    if _has_certain(plan.arrays[0]) or _is_beyond(*plan.arrays):  # before anything is written
+        return fused._replace(finish=finish)
+    if _has_certain(fused.arrays[0]) or _is_beyond(*fused.arrays):  # before anything is written
         raise elsewhere()
-    return plan
+    return fused
 
 
 def _is_beyond(probs: np.ndarray, target: np.ndarray) -> bool:
@@ -426,7 +426,7 @@ def binary_cross_entropy_with_logits(
     pos_weight: Tensor | None = None,
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.binary_cross_entropy_with_logits: of log odds against labels or probabilities.
 
     input : log odds of any shape
@@ -437,12 +437,12 @@ def binary_cross_entropy_with_logits(
     """
     _refuse_deprecated(size_average, reduce)
     which = fl.binary_cross_entropy_with_logits
-    plan = _promoted(_binary(which, input, target, weight, inplace, reduction=reduction))
+    fused = _promoted(_binary(which, input, target, weight, inplace, reduction=reduction))
     if pos_weight is not None:
-        factor, shape = array("pos_weight", pos_weight), plan.arrays[0].shape
+        factor, shape = array("pos_weight", pos_weight), fused.arrays[0].shape
         one_each = factor.ndim == 0 or (shape and factor.shape == shape[-1:])
-        plan.parameters["pos_weight"] = factor if one_each else np.broadcast_to(factor, shape)
-    return plan
+        fused.parameters["pos_weight"] = factor if one_each else np.broadcast_to(factor, shape)
+    return fused
 
 
 @drop_in(F.multilabel_soft_margin_loss, axis=-1)
@@ -455,7 +455,7 @@ def multilabel_soft_margin_loss(
     reduction: str = "mean",
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.multilabel_soft_margin_loss: binary cross entropy, the mean over the classes.
 
     input : (..., C) log odds
@@ -465,18 +465,18 @@ def multilabel_soft_margin_loss(
     """
     _refuse_deprecated(size_average, reduce)
     which = fl.binary_cross_entropy_with_logits
-    plan = _promoted(_binary(which, input, target, weight, inplace, reduction=reduction))
-    x, parameters = plan.arrays[0], plan.parameters
+    fused = _promoted(_binary(which, input, target, weight, inplace, reduction=reduction))
+    x, parameters = fused.arrays[0], fused.parameters
     classes = x.shape[-1] if x.ndim else 0
     if not classes:
         raise ValueError(f"input has shape {x.shape}: it needs an axis of classes")
     if reduction not in ("sum", "none"):
-        return plan
+        return fused
     if reduction == "sum":
         parameters |= dict(reduction="mean", normalizer=classes)
-        return plan
+        return fused
     parameters["sample_weight"] = np.broadcast_to(parameters.get("sample_weight", 1.0) / classes, x.shape)
-    return plan._replace(axis=x.ndim - 1, finish=lambda values: values.sum(-1))
+    return fused._replace(axis=x.ndim - 1, finish=lambda values: values.sum(-1))
 
 
 @drop_in(F.soft_margin_loss)
@@ -488,7 +488,7 @@ def soft_margin_loss(
     reduction: str = "mean",
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.soft_margin_loss: log(1 + exp(-target input)).
 
     input : scores of any shape
@@ -511,7 +511,7 @@ def poisson_nll_loss(
     reduction: str = "mean",
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.poisson_nll_loss: exp(input) - target input, or input - target log(input + eps).
 
     input : log-rates of any shape, or rates with log_input=False
@@ -523,11 +523,11 @@ def poisson_nll_loss(
     _refuse_deprecated(size_average, reduce)
     if not log_input and eps != _POISSON_EPS:
         raise ValueError(f"eps = {eps!r} with log_input = False must be {_POISSON_EPS}")
-    plan = _binary(fl.poisson, input, target, None, inplace, reduction=reduction, log_input=log_input)
-    plan = _promoted(plan)
+    fused = _binary(fl.poisson, input, target, None, inplace, reduction=reduction, log_input=log_input)
+    fused = _promoted(fused)
     if not full:
-        return plan
-    return plan._replace(finish=lambda value: value + _reduced(_stirling(plan.arrays[1]), reduction))
+        return fused
+    return fused._replace(finish=lambda value: value + _reduced(_stirling(fused.arrays[1]), reduction))
 
 
 def _stirling(counts: np.ndarray) -> np.ndarray:
@@ -550,7 +550,7 @@ def gaussian_nll_loss(
     reduction: str = "mean",
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.gaussian_nll_loss: (log v + r^2 / v) / 2 with v = max(var, eps).
 
     input, target : tensors of exactly the same shape, both differentiable
@@ -579,7 +579,7 @@ def gaussian_nll_loss(
     def finish(value: Any) -> Any:
         return (value[0] if scalar and reduction == "none" else value) + constant
 
-    return _promoted(Plan(fl.gaussian_nll, tuple(by), (x, t), how, inplace=inplace, finish=finish))
+    return _promoted(FusedCall(fl.gaussian_nll, tuple(by), (x, t), how, inplace=inplace, finish=finish))
 
 
 def _variances(var: np.ndarray, shape: tuple[int, ...], least: float) -> np.ndarray:
@@ -618,7 +618,7 @@ def cosine_embedding_loss(
     reduction: str = "mean",
     *,
     inplace: bool = False,
-) -> Plan:
+) -> FusedCall:
     """torch.nn.functional.cosine_embedding_loss: 1 - cos where target is 1, max(0, cos - margin) where -1.
 
     input1, input2 : (N, D) or (D,) tensors of exactly the same shape, both differentiable
@@ -628,7 +628,7 @@ def cosine_embedding_loss(
     """
     _refuse_deprecated(size_average, reduce)
     arrays = scores("input1", input1), memory("input2", input2), array("target", target)
-    return Plan(
+    return FusedCall(
         fl.cosine_embedding,
         ((input1, FIRST), (input2, SECOND)),
         arrays,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fastloss import _check
 from fastloss.torch import functional as f
-from fastloss.torch._plan import strict
+from fastloss.torch._fused_call import strict
 from fastloss.torch.functional import _refuse_deprecated
 
 

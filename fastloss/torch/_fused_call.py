@@ -72,7 +72,7 @@ class TorchCall(NamedTuple):
         return self._replace(args=tuple(map(f, self.args)), kwargs=kwargs)
 
 
-class Plan(NamedTuple):
+class FusedCall(NamedTuple):
     """A call of torch's as one of fastloss."""
 
     loss: Any
