@@ -30,6 +30,12 @@ metrics: Mapping[str, Metric] = MappingProxyType(_registry)
 _REDUCTIONS = {"mean": _core.MEAN, "sum": _core.SUM, "none": _core.NONE}
 
 
+class Reduction(NamedTuple):
+    how: str  # "mean", "sum" or "none"
+    sample_weight: Any
+    normalizer: float | None
+
+
 class Metric(Declared):
     """A metric: call it for the value."""
 
@@ -61,16 +67,15 @@ class Metric(Declared):
             normalizer = _check.normalizer(normalizer, reduction)
         own = self._own(parameters)
         n_threads = _check.n_threads(n_threads)
-        return self._value(args, own, axis, reduction, sample_weight, normalizer, n_threads)
+        reduced = Reduction(reduction, sample_weight, normalizer)
+        return self._value(args, own, axis, reduced, n_threads)
 
     def _value(
         self,
         args: tuple[Any, ...],
         own: Any,
         axis: Any,
-        reduction: str,
-        sample_weight: Any,
-        normalizer: float | None,
+        reduced: Reduction,
         n_threads: int | None,
     ) -> Any:
         raise NotImplementedError
@@ -143,14 +148,12 @@ class RankMetric(Metric):
         args: tuple[Any, ...],
         own: Ranks,
         axis: Any,
-        reduction: str,
-        sample_weight: Any,
-        normalizer: float | None,
+        reduced: Reduction,
         n_threads: int | None,
     ) -> Any:
         ranks, classes = row_ranks(args, own, axis, n_threads)
-        w = _ratios(sample_weight, reduction, normalizer)
-        values = _reduced(*shares(ranks, own, classes, reduction, w), reduction, normalizer)
+        w = _ratios(reduced)
+        values = _reduced(*shares(ranks, own, classes, reduced.how, w), reduced)
         return np.stack(values, -1) if own.several else values[0]
 
     def _tally(
@@ -177,14 +180,12 @@ class ElementMetric(Metric):
         args: tuple[Any, ...],
         own: Parameters,
         axis: Any,
-        reduction: str,
-        sample_weight: Any,
-        normalizer: float | None,
+        reduced: Reduction,
         n_threads: int | None,
     ) -> Any:
-        plan = self._plans[reduction]
+        how, weight, normalizer = reduced
         return _call.run(
-            plan, own, args[0], args[1], weight=sample_weight, normalizer=normalizer, n_threads=n_threads
+            self._plans[how], own, args[0], args[1], weight=weight, normalizer=normalizer, n_threads=n_threads
         )
 
     def _tally(
@@ -205,18 +206,16 @@ class EntropyMetric(Metric):
         args: tuple[Any, ...],
         own: Parameters,
         axis: Any,
-        reduction: str,
-        sample_weight: Any,
-        normalizer: float | None,
+        reduced: Reduction,
         n_threads: int | None,
     ) -> Any:
         rows = _call.run(self._plan, own, args[0], axis=axis, n_threads=n_threads)
-        w = _ratios(sample_weight, reduction, normalizer)
+        w = _ratios(reduced)
         w = None if w is None else _check.spread_weights(w, rows.shape)
-        if reduction == "none":
+        if reduced.how == "none":
             return rows if w is None else _weighted(rows, w, rows.dtype)
         total, weight = _summed(rows, w)
-        return _reduced([total], weight, reduction, normalizer)[0]
+        return _reduced([total], weight, reduced)[0]
 
     def _tally(
         self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
@@ -254,21 +253,12 @@ class LossMetric(Metric):
         args: tuple[Any, ...],
         own: dict[str, Any],
         axis: Any,
-        reduction: str,
-        sample_weight: Any,
-        normalizer: float | None,
+        reduced: Reduction,
         n_threads: int | None,
     ) -> Any:
-        return self._of_mean(
-            self._loss(
-                *args,
-                axis=axis,
-                sample_weight=sample_weight,
-                normalizer=normalizer,
-                n_threads=n_threads,
-                **own,
-            )
-        )
+        _, weight, normalizer = reduced
+        more = {"sample_weight": weight, "normalizer": normalizer, "n_threads": n_threads}
+        return self._of_mean(self._loss(*args, axis=axis, **more, **own))
 
     def _tally(
         self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
@@ -306,13 +296,14 @@ def loss_metric(
 # ---- sums over rows ------------------------------------------------------------------------------------
 
 
-def _ratios(sample_weight: Any, reduction: str, normalizer: float | None) -> Any:
+def _ratios(reduced: Reduction) -> Any:
     """Of a mean the ratios of the weights count: others, where their sum is no normal number."""
-    if sample_weight is None or reduction != "mean" or normalizer is not None:
-        return sample_weight
-    w = _check.as_array("sample_weight", sample_weight)
+    how, weight, normalizer = reduced
+    if weight is None or how != "mean" or normalizer is not None:
+        return weight
+    w = _check.as_array("sample_weight", weight)
     if w.dtype.kind not in "fiub":
-        return sample_weight
+        return weight
     return _check.of_normal_sum(np.asarray(w, np.float64))
 
 
@@ -366,13 +357,13 @@ def _weighted(values: np.ndarray, w: Any, dtype: np.dtype) -> np.ndarray:
         return np.asarray(np.where(w > 0, w * values, 0)).astype(dtype)
 
 
-def _reduced(sums: list[Any], total: Any, reduction: str, normalizer: float | None) -> list[Any]:
+def _reduced(sums: list[Any], total: Any, reduced: Reduction) -> list[Any]:
     """What the reduction makes of them."""
-    if reduction == "none":
+    if reduced.how == "none":
         return sums
-    if reduction == "sum":
+    if reduced.how == "sum":
         return [float(s) for s in sums]
-    if normalizer is None and not total > 0:
+    if reduced.normalizer is None and not total > 0:
         nothing = _check.mean_of_nothing()
         return [nothing for _ in sums]
-    return [float(s / (normalizer or total)) for s in sums]
+    return [float(s / (reduced.normalizer or total)) for s in sums]
