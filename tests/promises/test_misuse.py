@@ -223,7 +223,10 @@ def test_intercepts_name_what_is_wrong(subject):
             subject.thing.intercept(**(given | {name: wrong}))
 
 
-@pytest.mark.parametrize("subject", [s for s in FIRST if getattr(s.thing, "_inverse_link", None)], ids=str)
+WITH_LINK = [s for s in FIRST if isinstance(s.thing, fl.Loss) and s.thing.facts.inverse_link]
+
+
+@pytest.mark.parametrize("subject", WITH_LINK, ids=str)
 @settings(deadline=None, max_examples=10)
 @drawn(data=st.data())
 def test_inverse_links_of_any_layout(subject, data):
