@@ -83,7 +83,7 @@ class Metric(Declared):
     def _tally(
         self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
     ) -> Tally:
-        """The sums that make its mean, over one batch."""
+        """The sums that make its mean, over one batch; of ranks one pass makes them for several metrics."""
         raise NotImplementedError
 
     def _split(self, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -155,13 +155,6 @@ class RankMetric(Metric):
         w = _ratios(reduced)
         values = _reduced(*shares(ranks, own, classes, reduced.how, w), reduced)
         return np.stack(values, -1) if own.several else values[0]
-
-    def _tally(
-        self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
-    ) -> Tally:
-        own, axis = self._split(parameters)
-        ranks, classes = row_ranks(args, own, axis, n_threads)
-        return tally_of_ranks(ranks, own, classes, sample_weight)
 
 
 class ElementMetric(Metric):
