@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fastloss import _check, _core
 
+REDUCTIONS = {"mean": _core.MEAN, "sum": _core.SUM, "none": _core.NONE}
 COMMON: dict[str, Any] = {"reduction": "mean", "sample_weight": None, "normalizer": None, "n_threads": None}
 
 

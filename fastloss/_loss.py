@@ -22,7 +22,7 @@ from typing import Any
 
 from fastloss import _call, _check, _core
 from fastloss._core import GRAD, HESS, HVP, SECOND_GRAD, VALUE, Parameters, Plan
-from fastloss._declared import COMMON, Declared, Tally, taken
+from fastloss._declared import COMMON, REDUCTIONS, Declared, Tally, taken
 from fastloss._losses.intercepts import best_constant
 
 _registry: dict[str, Loss] = {}
@@ -30,7 +30,6 @@ losses: Mapping[str, Loss] = MappingProxyType(_registry)
 
 Declaration = Callable[..., Parameters]
 
-_REDUCTIONS = {"mean": _core.MEAN, "sum": _core.SUM, "none": _core.NONE}
 _TARGETS = {
     "numbers": _core.NUMBERS,
     "counts": _core.NUMBERS,
@@ -101,7 +100,7 @@ class Loss(Declared):
         """The plans of all methods, by what they give and how it is reduced."""
         self._plan = plan
         self._plans = {
-            outputs: {name: plan.giving(outputs, how) for name, how in _REDUCTIONS.items()}
+            outputs: {name: plan.giving(outputs, how) for name, how in REDUCTIONS.items()}
             for outputs in self._gives
         }
         self._tally_plan = plan.giving((VALUE,), _core.TALLY)

@@ -21,13 +21,11 @@ import numpy as np
 
 from fastloss import _call, _check, _core
 from fastloss._core import ENTROPY, LABELS, VALUE, Parameters, Plan
-from fastloss._declared import COMMON, Declared, Tally
+from fastloss._declared import COMMON, REDUCTIONS, Declared, Tally
 from fastloss._loss import Loss
 
 _registry: dict[str, Metric] = {}
 metrics: Mapping[str, Metric] = MappingProxyType(_registry)
-
-_REDUCTIONS = {"mean": _core.MEAN, "sum": _core.SUM, "none": _core.NONE}
 
 
 class Reduction(NamedTuple):
@@ -61,7 +59,7 @@ class Metric(Declared):
         if len(args) != len(self._names):
             args = self._bind(args, parameters)
         axis = parameters.pop("axis", -1) if self.rowwise else -1
-        if not isinstance(reduction, str) or reduction not in _REDUCTIONS:
+        if not isinstance(reduction, str) or reduction not in REDUCTIONS:
             _check.reduction(reduction)
         if normalizer is not None:
             normalizer = _check.normalizer(normalizer, reduction)
@@ -85,11 +83,6 @@ class Metric(Declared):
     ) -> Tally:
         """The sums that make its mean, over one batch; of ranks one pass makes them for several metrics."""
         raise NotImplementedError
-
-    def _split(self, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
-        """What its own keywords come to, and the axis."""
-        own = {name: value for name, value in parameters.items() if name != "axis"}
-        return self._own(own), parameters.get("axis", -1)
 
     def _of_mean(self, mean: float) -> float:
         """The metric, from the mean that it is made of."""
@@ -165,7 +158,7 @@ class ElementMetric(Metric):
     def __init__(self, declaration: Callable[..., Any], *, higher_is_better: bool) -> None:
         super().__init__(declaration, higher_is_better=higher_is_better)
         plan = Plan(self.__name__, self._names)
-        self._plans = {name: plan.giving((VALUE,), how) for name, how in _REDUCTIONS.items()}
+        self._plans = {name: plan.giving((VALUE,), how) for name, how in REDUCTIONS.items()}
         self._tally_plan = plan.giving((VALUE,), _core.TALLY)
 
     def _value(
@@ -213,10 +206,10 @@ class EntropyMetric(Metric):
     def _tally(
         self, args: tuple[Any, ...], parameters: dict[str, Any], sample_weight: Any, n_threads: int | None
     ) -> Tally:
-        own, axis = self._split(parameters)
-        return tally_of_rows(
-            _call.run(self._plan, own, args[0], axis=axis, n_threads=n_threads), sample_weight
-        )
+        own = {name: value for name, value in parameters.items() if name != "axis"}
+        axis = parameters.get("axis", -1)
+        rows = _call.run(self._plan, self._own(own), args[0], axis=axis, n_threads=n_threads)
+        return tally_of_rows(rows, sample_weight)
 
 
 class LossMetric(Metric):
